@@ -1,0 +1,3 @@
+"""Portico: the OpenRouter API on your own machines."""
+
+__version__ = "0.1.0"

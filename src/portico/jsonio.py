@@ -1,0 +1,18 @@
+"""The one JSON library of the project, behind three names.
+
+`loads` gives plain Python values; `dumps` writes UTF-8 bytes without spaces,
+keys in insertion order. Typed decoding uses msgspec directly.
+"""
+
+from typing import Any
+
+import msgspec
+
+JsonObject = dict[str, Any]
+JsonError = msgspec.DecodeError
+
+_decoder = msgspec.json.Decoder()
+_encoder = msgspec.json.Encoder()
+
+loads = _decoder.decode
+dumps = _encoder.encode

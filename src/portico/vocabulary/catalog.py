@@ -1,0 +1,92 @@
+"""Models, their endpoints and prices, as one immutable snapshot.
+
+Prices are integer pico-dollars per token (or per request): $0.15 per million
+tokens is 150_000. A rate of None is "not priced apart": the more general rate
+applies. A missing `Pricing` is "price unknown" and is never read as free.
+"""
+
+import msgspec
+
+
+class PriceOverride(msgspec.Struct, frozen=True, kw_only=True):
+    """Rates that replace the base rates while every condition that is set holds.
+
+    `min_prompt_tokens`: applies to prompts strictly longer. `utc_start` and
+    `utc_end`: "HHMM", start inclusive, end exclusive, may wrap midnight.
+    Later overrides win rate by rate (contract of `GET /models`).
+    """
+
+    min_prompt_tokens: int | None = None
+    utc_start: str | None = None
+    utc_end: str | None = None
+    prompt_picousd: int | None = None
+    completion_picousd: int | None = None
+    cache_read_picousd: int | None = None
+    cache_write_picousd: int | None = None
+    cache_write_1h_picousd: int | None = None
+    input_audio_picousd: int | None = None
+    output_audio_picousd: int | None = None
+
+
+class Pricing(msgspec.Struct, frozen=True, kw_only=True):
+    """What one endpoint bills, in pico-dollars per token; `request_picousd` per request."""
+
+    prompt_picousd: int
+    completion_picousd: int
+    cache_read_picousd: int | None = None
+    cache_write_picousd: int | None = None
+    cache_write_1h_picousd: int | None = None
+    input_audio_picousd: int | None = None
+    output_audio_picousd: int | None = None
+    request_picousd: int = 0
+    overrides: tuple[PriceOverride, ...] = ()
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One model as served by one provider, with a price.
+
+    `model` is the public slug, `upstream_model` what the provider calls it.
+    `tag` is unique among the endpoints of a model: the provider's slug, with a
+    suffix where one provider serves a model in several ways. `pricing` None:
+    the price is not known and routing refuses the endpoint. `context_tokens`
+    and `max_completion_tokens` None: not known, so no request is refused for it.
+    """
+
+    model: str
+    provider: str
+    tag: str
+    upstream_model: str
+    pricing: Pricing | None = None
+    context_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    supported_parameters: frozenset[str] = frozenset()
+    input_modalities: frozenset[str] = frozenset({"text"})
+    output_modalities: frozenset[str] = frozenset({"text"})
+    quantization: str | None = None
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """One catalogue row: a slug and the endpoints that serve it, in catalogue order."""
+
+    slug: str
+    canonical_slug: str
+    name: str
+    endpoints: tuple[Endpoint, ...]
+    created_s: int = 0
+    description: str = ""
+    tokenizer: str = "Other"
+    knowledge_cutoff: str | None = None
+    hugging_face_id: str | None = None
+
+
+class CatalogSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be called, at one moment.
+
+    `version` names the dated data file (and changes with it); it is stored
+    with every generation. `models` is keyed by lower-case slug; `aliases`
+    maps other lower-case names (canonical slugs, bare well-known ids) to slugs.
+    """
+
+    version: str
+    models: dict[str, Model]
+    aliases: dict[str, str]
