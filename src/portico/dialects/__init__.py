@@ -1,0 +1,43 @@
+"""The dialects, by name, and the relay between two of them."""
+
+from portico.dialects import openai_chat
+from portico.dialects.base import (
+    Dialect,
+    Envelope,
+    Quirks,
+    RawFields,
+    RequestHead,
+    StreamTail,
+    WireProfile,
+)
+from portico.dialects.relay import PassthroughRelay, StreamRelay
+
+DIALECTS: dict[str, Dialect] = {
+    openai_chat.DIALECT.name: openai_chat.DIALECT,
+}
+
+
+def relay_between(
+    upstream: Dialect, surface: Dialect, quirks: Quirks, envelope: Envelope
+) -> StreamRelay:
+    """The relay for one attempt: passthrough where both sides speak the same dialect."""
+    decoder = upstream.stream_decoder(quirks, envelope.generation_id)
+    encoder = surface.stream_encoder(envelope)
+    if upstream is surface and upstream.added_text is not None:
+        return PassthroughRelay(decoder, encoder, upstream.added_text)
+    return StreamRelay(decoder, encoder)
+
+
+__all__ = [
+    "DIALECTS",
+    "Dialect",
+    "Envelope",
+    "PassthroughRelay",
+    "Quirks",
+    "RawFields",
+    "RequestHead",
+    "StreamRelay",
+    "StreamTail",
+    "WireProfile",
+    "relay_between",
+]

@@ -1,0 +1,153 @@
+"""What a dialect is: pure functions and per-stream state machines, bytes and records only."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from portico.errors import GatewayError, UpstreamError
+from portico.jsonio import JsonObject
+from portico.sse import ServerSentEvent
+from portico.vocabulary import ChatResponse, Cost, StreamEvent, Usage
+
+WireProfile = Literal["current", "2025"]
+StreamTail = Literal["repeat_finish", "null_finish", "empty_choices"]
+RawFields = dict[str, msgspec.Raw]
+Events = Sequence[StreamEvent]
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gateway says about an answer, beside the answer itself.
+
+    `profile` picks the era of OpenRouter's wire format, `stream_tail` the form
+    of the last chunks (contract: chat completions 4.3). `model` is the slug the
+    client asked for, `provider` the display name of who answered.
+    """
+
+    generation_id: str
+    created_s: int
+    model: str
+    provider: str
+    profile: WireProfile = "current"
+    stream_tail: StreamTail = "repeat_finish"
+    exclude_reasoning: bool = False
+
+
+class Quirks(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider does differently inside its dialect.
+
+    Answers: `patch` edits a parsed body or stream chunk in place before it is
+    read; `reasoning_outside_completion`: its completion count leaves reasoning
+    out. Requests: what it calls the output cap, other names of parameters, how
+    it takes the wish to think (`reasoning_field` "reasoning" also means that it
+    understands this gateway's own fields: it is OpenRouter), and a last edit of
+    the top-level fields in place.
+    """
+
+    patch: Callable[[JsonObject], None] | None = None
+    reasoning_outside_completion: bool = False
+    output_cap_field: str = "max_tokens"
+    renamed_parameters: dict[str, str] = {}
+    reasoning_field: str | None = None
+    takes_stream_options: bool = True
+    patch_request: Callable[[RawFields], None] | None = None
+
+
+class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a request that routing, limits and pricing look at.
+
+    `models` are the asked slugs in order, without repeats. `parameters` are the
+    names of the sampling and output fields that were sent with a value.
+    `fields` are the top-level fields of the body with their exact bytes: what
+    goes to an upstream of the same dialect is patched from them, not rebuilt.
+    `prompt_bytes` is the JSON the prompt tokens are bounded from.
+    """
+
+    models: tuple[str, ...]
+    stream: bool
+    fields: RawFields
+    prompt_bytes: bytes
+    max_output_tokens: int | None = None
+    parameters: frozenset[str] = frozenset()
+    input_modalities: frozenset[str] = frozenset({"text"})
+    preferences: JsonObject | None = None
+    exclude_reasoning: bool = False
+    user: str | None = None
+    session_id: str | None = None
+
+
+class StreamDecoder(Protocol):
+    """An upstream's events to hub events. One instance per stream.
+
+    `done` turns True when the upstream said that nothing more will come;
+    `extra` gathers top-level fields the hub has no word for.
+    """
+
+    done: bool
+    extra: JsonObject
+
+    def feed(self, event: ServerSentEvent) -> Events:
+        """Translate one event; unknown kinds give nothing.
+
+        Raises:
+            UpstreamError: the event reports a failure, or cannot be read.
+        """
+        ...
+
+    def close(self) -> Events:
+        """What is still due when the upstream has ended.
+
+        Raises:
+            StreamBroken: it never said why it finished.
+        """
+        ...
+
+
+class StreamEncoder(Protocol):
+    """Hub events to the bytes of a surface. One instance per stream."""
+
+    def feed(self, event: StreamEvent) -> bytes:
+        """Bytes for one event; may be empty."""
+        ...
+
+    def text(self, text: str) -> bytes:
+        """Bytes for more text of the only answer: the commonest event, without a record."""
+        ...
+
+    def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
+        """The end of the stream: usage with its price, unknown fields, and the terminator."""
+        ...
+
+    def error(self, error: GatewayError) -> bytes:
+        """The end of a stream that failed after it began."""
+        ...
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """A JSON and stream format family, both directions, as a table of pure functions.
+
+    read_head:        a client's body -> what routing looks at; raises InvalidRequest
+    upstream_body:    the body for an upstream of the same dialect, and the names of
+                      the parameters that had to be dropped
+    decode_response:  a 200 body -> ChatResponse; raises UpstreamError
+    encode_response:  ChatResponse -> the client's body
+    response_events:  ChatResponse -> the events a stream would have had
+    stream_decoder, stream_encoder: one object per stream
+    added_text:       see `PassthroughRelay`; None where there is no shortcut
+    decode_error:     (status, lower-case headers, body) -> UpstreamError
+    encode_error:     (error, user id) -> the client's body
+    """
+
+    name: str
+    read_head: Callable[[bytes], RequestHead]
+    upstream_body: Callable[
+        [RequestHead, str, frozenset[str], Quirks], tuple[bytes, frozenset[str]]
+    ]
+    decode_response: Callable[[bytes, Quirks], ChatResponse]
+    encode_response: Callable[[ChatResponse, Envelope, Cost | None], bytes]
+    response_events: Callable[[ChatResponse], Events]
+    stream_decoder: Callable[[Quirks, str], StreamDecoder]
+    stream_encoder: Callable[[Envelope], StreamEncoder]
+    decode_error: Callable[[int, Mapping[str, str], bytes], UpstreamError]
+    encode_error: Callable[[GatewayError, str | None], bytes]
+    added_text: Callable[[bytes], str | None] | None = None

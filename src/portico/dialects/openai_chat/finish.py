@@ -1,0 +1,23 @@
+"""Finish reasons of the OpenAI chat family (contract/chat 5.1, native-wire 11)."""
+
+from portico.vocabulary import FinishReason
+
+_BY_NATIVE: dict[str, FinishReason] = {
+    **dict.fromkeys(("stop", "end_turn", "stop_sequence", "eos", "completed"), "stop"),
+    **dict.fromkeys(
+        ("length", "max_tokens", "model_length", "max_output_tokens", "context_length"), "length"
+    ),
+    **dict.fromkeys(("tool_calls", "tool_use", "function_call"), "tool_calls"),
+    **dict.fromkeys(("content_filter", "refusal", "sensitive"), "content_filter"),
+    **dict.fromkeys(("error", "failed", "network_error"), "error"),
+}
+
+
+def finish_reason(native: str | None, *, has_tool_calls: bool) -> FinishReason:
+    """Normalise a native reason; unknown ones are "stop".
+
+    A "stop" of an answer that contains tool calls becomes "tool_calls": several
+    hosts say stop although they called a tool.
+    """
+    reason = _BY_NATIVE.get((native or "stop").lower(), "stop")
+    return "tool_calls" if reason == "stop" and has_tool_calls else reason

@@ -1,0 +1,301 @@
+"""Chat requests: what a client's body says, and the body for an upstream.
+
+The upstream of the same dialect gets the client's own bytes, field by field:
+only the model, the gateway's own fields and what the provider spells
+differently are touched (contract/chat 1; "anything the client did not send is
+not sent upstream").
+"""
+
+import re
+from typing import Literal
+
+import msgspec
+
+from portico.dialects.base import Quirks, RawFields, RequestHead
+from portico.errors import InvalidRequest
+from portico.jsonio import JsonObject, dumps, loads
+
+Number = int | float
+
+PARAMETERS = frozenset(
+    {
+        "temperature", "top_p", "top_k", "min_p", "top_a", "frequency_penalty", "presence_penalty",
+        "repetition_penalty", "max_tokens", "max_completion_tokens", "logit_bias", "logprobs",
+        "top_logprobs", "prediction", "seed", "response_format", "structured_outputs", "stop",
+        "tools", "tool_choice", "parallel_tool_calls", "include_reasoning", "reasoning",
+        "reasoning_effort", "web_search_options", "verbosity",
+    }
+)  # fmt: skip
+"""What `supported_parameters` of `GET /models` can name."""
+
+_GATEWAY_FIELDS = (
+    "models", "route", "provider", "plugins", "preset", "transforms", "usage", "session_id",
+    "trace", "debug", "metadata", "include_reasoning", "cache_control", "prompt",
+)  # fmt: skip
+_MARKS = (b'"cache_control"', b'"reasoning', b'"annotations"', b'"images"')
+_MESSAGE_GATEWAY_FIELDS = (
+    "cache_control", "reasoning", "reasoning_content", "reasoning_details", "annotations", "images",
+)  # fmt: skip
+_MODALITY = {
+    "image_url": "image",
+    "input_audio": "audio",
+    "video_url": "video",
+    "input_video": "video",
+    "file": "file",
+}
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+class _Part(msgspec.Struct, gc=False):
+    type: str = "text"
+
+
+class _Message(msgspec.Struct):
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[_Part | str] | None = None
+
+
+class _Reasoning(msgspec.Struct):
+    effort: _Effort | None = None
+    max_tokens: Number | None = None
+    exclude: bool | None = None
+    enabled: bool | None = None
+
+
+class _Body(msgspec.Struct):
+    """The fields this gateway understands, with the types it insists on."""
+
+    model: str | None = None
+    models: list[str] | None = None
+    messages: list[_Message] | None = None
+    prompt: str | list[str] | None = None
+    stream: bool | None = None
+    max_tokens: Number | None = None
+    max_completion_tokens: Number | None = None
+    temperature: Number | None = None
+    top_p: Number | None = None
+    top_k: Number | None = None
+    seed: Number | None = None
+    stop: str | list[str] | None = None
+    tools: list[JsonObject] | None = None
+    tool_choice: str | JsonObject | None = None
+    response_format: JsonObject | None = None
+    reasoning: _Reasoning | None = None
+    reasoning_effort: _Effort | None = None
+    include_reasoning: bool | None = None
+    provider: JsonObject | None = None
+    user: str | None = None
+    session_id: str | None = None
+
+
+_decode_body = msgspec.json.Decoder(_Body).decode
+_decode_fields = msgspec.json.Decoder(RawFields).decode
+
+
+def read_head(body: bytes) -> RequestHead:
+    """Read and check a client's body.
+
+    Raises:
+        InvalidRequest: it is not a JSON object, or a field has a wrong type; the
+            message names the path (`messages.0.role: ...`).
+    """
+    try:
+        fields = _decode_fields(body)
+        typed = _decode_body(body)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(_explain(error)) from None
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(f"The request body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise InvalidRequest("The request body is nested too deeply.") from None
+    _check(typed)
+    cap = (
+        typed.max_completion_tokens if typed.max_completion_tokens is not None else typed.max_tokens
+    )
+    return RequestHead(
+        models=_models(typed),
+        stream=bool(typed.stream),
+        fields=fields,
+        prompt_bytes=b"".join(
+            bytes(fields[name])
+            for name in ("messages", "prompt", "tools", "response_format")
+            if name in fields
+        ),
+        max_output_tokens=None if cap is None else int(cap),
+        parameters=frozenset(
+            name for name in fields.keys() & PARAMETERS if bytes(fields[name]) != b"null"
+        ),
+        input_modalities=_modalities(typed.messages or []),
+        preferences=typed.provider,
+        exclude_reasoning=_excludes_reasoning(typed),
+        user=typed.user,
+        session_id=typed.session_id,
+    )
+
+
+def _check(body: _Body) -> None:
+    if not body.messages and not body.prompt:
+        raise InvalidRequest("messages: at least one message is required")
+    for name in ("max_tokens", "max_completion_tokens"):
+        value = getattr(body, name)
+        if value is not None and (value < 1 or value != int(value)):
+            raise InvalidRequest(f"{name}: expected an integer of at least 1, got {value}")
+    if body.models is not None and len(body.models) > 10:
+        raise InvalidRequest("models: at most 10 models can be named")
+    if body.session_id is not None and len(body.session_id) > 256:
+        raise InvalidRequest("session_id: at most 256 characters")
+    wish = body.reasoning.effort if body.reasoning else None
+    if wish and body.reasoning_effort and wish != body.reasoning_effort:
+        raise InvalidRequest("reasoning_effort: differs from reasoning.effort; send one of them")
+
+
+def _models(body: _Body) -> tuple[str, ...]:
+    names = ([body.model] if body.model else []) + (body.models or [])
+    if not names:
+        raise InvalidRequest("model: name a model, for example by one of the ids of GET /models")
+    return tuple(dict.fromkeys(names))
+
+
+def _modalities(messages: list[_Message]) -> frozenset[str]:
+    found = {"text"}
+    for message in messages:
+        if isinstance(message.content, list):
+            for part in message.content:
+                if isinstance(part, _Part) and part.type in _MODALITY:
+                    found.add(_MODALITY[part.type])
+    return frozenset(found)
+
+
+def _excludes_reasoning(body: _Body) -> bool:
+    if body.reasoning is not None and body.reasoning.exclude is not None:
+        return body.reasoning.exclude
+    return body.include_reasoning is False
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    """msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role: ...`."""
+    what, _, path = str(error).partition(" - at `$")
+    path = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")).replace("[...]", ".*").lstrip(".")
+    return f"{path}: {what}" if path else f"The request body: {what}"
+
+
+def upstream_body(
+    head: RequestHead, model: str, supported: frozenset[str], quirks: Quirks
+) -> tuple[bytes, frozenset[str]]:
+    """The body for an upstream of this dialect and what had to be dropped.
+
+    Args:
+        head: the request as it came.
+        model: what the provider calls the model.
+        supported: parameters the endpoint takes; empty means not known, and then
+            nothing is dropped.
+        quirks: how the provider spells things.
+    """
+    fields = dict(head.fields)
+    fields["model"] = _raw(model)
+    if "messages" not in fields or bytes(fields["messages"]) == b"null":
+        fields["messages"] = _prompt_as_message(fields["prompt"])
+    native = quirks.reasoning_field == "reasoning"
+    _set_reasoning(fields, quirks)
+    for name in _GATEWAY_FIELDS:
+        if not (native and name in {"plugins", "transforms", "cache_control"}):
+            fields.pop(name, None)
+    if not native:
+        _strip_message_fields(fields)
+    _set_output_cap(fields, quirks)
+    _set_stream(fields, quirks, stream=head.stream)
+    dropped = head.parameters - supported if supported else frozenset()
+    dropped -= {"reasoning", "reasoning_effort", "include_reasoning"}
+    dropped -= {"max_tokens", "max_completion_tokens"}
+    for name in dropped:
+        fields.pop(name, None)
+    for name, other in quirks.renamed_parameters.items():
+        if name in fields:
+            fields[other] = fields.pop(name)
+    if quirks.patch_request is not None:
+        quirks.patch_request(fields)
+    return dumps(fields), dropped
+
+
+def _raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(dumps(value))
+
+
+def _prompt_as_message(prompt: msgspec.Raw) -> msgspec.Raw:
+    text = loads(prompt)
+    content = text if isinstance(text, str) else "\n".join(text)
+    return _raw([{"role": "user", "content": content}])
+
+
+def _set_output_cap(fields: RawFields, quirks: Quirks) -> None:
+    """One cap under the provider's name for it; `max_completion_tokens` is the newer one."""
+    older, newer = fields.pop("max_tokens", None), fields.pop("max_completion_tokens", None)
+    cap = newer if newer is not None and bytes(newer) != b"null" else older
+    if cap is not None and bytes(cap) != b"null":
+        fields[quirks.output_cap_field] = cap
+
+
+def _set_stream(fields: RawFields, quirks: Quirks, *, stream: bool) -> None:
+    """Usage is always asked for: without it nothing could be counted."""
+    fields.pop("stream_options", None)
+    if stream:
+        fields["stream"] = _raw(True)  # the JSON value
+        if quirks.takes_stream_options:
+            fields["stream_options"] = _raw({"include_usage": True})
+
+
+def _set_reasoning(fields: RawFields, quirks: Quirks) -> None:
+    """The wish to think, as the provider takes it; dropped where it takes none."""
+    wish = fields.pop("reasoning", None)
+    effort = fields.pop("reasoning_effort", None)
+    if quirks.reasoning_field == "reasoning":
+        if wish is not None:
+            fields["reasoning"] = wish
+        if effort is not None:
+            fields["reasoning_effort"] = effort
+        return
+    level = loads(effort) if effort is not None else None
+    if level is None and wish is not None:
+        level = _level(msgspec.json.decode(wish, type=_Reasoning | None) or _Reasoning())
+    if level is None or quirks.reasoning_field is None:
+        return
+    if quirks.reasoning_field == "reasoning_effort":
+        fields["reasoning_effort"] = _raw(level)
+    elif quirks.reasoning_field == "thinking":
+        fields["thinking"] = _raw({"type": "disabled" if level == "none" else "enabled"})
+    elif quirks.reasoning_field == "enable_thinking":
+        fields["enable_thinking"] = _raw(level != "none")
+
+
+def _level(wish: _Reasoning) -> str | None:
+    """The effort a wish amounts to; a token budget has no effort of its own here."""
+    if wish.effort is not None:
+        return wish.effort
+    if wish.enabled is not None:
+        return "medium" if wish.enabled else "none"
+    return "medium" if wish.max_tokens else None
+
+
+def _strip_message_fields(fields: RawFields) -> None:
+    """Take out what only this gateway understands; strict providers refuse it.
+
+    The messages keep their exact bytes unless there is something to take out.
+    """
+    for name in ("messages", "tools"):
+        raw = fields.get(name)
+        if raw is None or not any(mark in bytes(raw) for mark in _MARKS):
+            continue
+        items = loads(raw)
+        for item in items:
+            _strip(item)
+        fields[name] = _raw(items)
+
+
+def _strip(item: JsonObject) -> None:
+    for name in _MESSAGE_GATEWAY_FIELDS:
+        item.pop(name, None)
+    for key in ("content", "tool_calls"):
+        for part in item.get(key) or () if isinstance(item.get(key), list) else ():
+            if isinstance(part, dict):
+                part.pop("cache_control", None)

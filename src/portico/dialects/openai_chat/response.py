@@ -1,0 +1,229 @@
+"""Whole answers of the OpenAI chat family: any provider's in, OpenRouter's out."""
+
+import hashlib
+from typing import Any
+
+from portico.dialects.base import Envelope, Quirks
+from portico.dialects.openai_chat.errors import classify
+from portico.dialects.openai_chat.finish import finish_reason
+from portico.dialects.openai_chat.reasoning import (
+    decode_reasoning,
+    encode_item,
+    merge,
+    split_content,
+    visible_text,
+)
+from portico.dialects.openai_chat.usage import decode_usage, encode_usage
+from portico.errors import UpstreamUnavailable
+from portico.jsonio import JsonError, JsonObject, dumps, loads
+from portico.vocabulary import (
+    ChatResponse,
+    Choice,
+    Cost,
+    ExtraDelta,
+    Finish,
+    ReasoningDelta,
+    RefusalDelta,
+    Start,
+    StreamEvent,
+    StreamUsage,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+)
+
+_BODY_FIELDS = frozenset(
+    {
+        "id", "object", "created", "model", "provider", "choices", "usage", "system_fingerprint",
+        "service_tier", "x_groq", "request_id", "error", "p",
+    }
+)  # fmt: skip
+_CHOICE_FIELDS = frozenset(
+    {"index", "message", "delta", "finish_reason", "native_finish_reason", "logprobs"}
+)
+_MESSAGE_FIELDS = frozenset(
+    {
+        "role", "content", "refusal", "reasoning", "reasoning_content", "reasoning_details",
+        "tool_calls", "annotations", "images", "audio",
+    }
+)  # fmt: skip
+
+
+def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
+    """Read a 200 body.
+
+    Raises:
+        UpstreamError: it is an error object, not JSON, or holds no answer.
+    """
+    try:
+        parsed: Any = loads(body)
+    except JsonError as error:
+        raise UpstreamUnavailable("the upstream's answer is not JSON") from error
+    if not isinstance(parsed, dict):
+        raise UpstreamUnavailable("the upstream's answer is not a JSON object")
+    if quirks.patch is not None:
+        quirks.patch(parsed)
+    choices = parsed.get("choices")
+    if parsed.get("error") or not isinstance(choices, list) or not choices:
+        raise classify(None, {}, parsed)
+    try:
+        return _response(parsed, quirks)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise UpstreamUnavailable("the upstream's answer cannot be read") from error
+
+
+def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
+    usage = body.get("usage")
+    outside = quirks.reasoning_outside_completion
+    return ChatResponse(
+        choices=tuple(
+            _choice(item, n, str(body.get("id"))) for n, item in enumerate(body["choices"])
+        ),
+        upstream_id=body.get("id"),
+        upstream_model=body.get("model"),
+        system_fingerprint=body.get("system_fingerprint"),
+        service_tier=body.get("service_tier"),
+        usage=decode_usage(usage, reasoning_outside_completion=outside) if usage else None,
+        extra={k: v for k, v in body.items() if k not in _BODY_FIELDS and v is not None},
+    )
+
+
+def _choice(body: JsonObject, position: int, id_seed: str) -> Choice:
+    message = body.get("message") or body.get("delta") or {}
+    text, thoughts, others = split_content(message.get("content"))
+    calls = tuple(
+        _tool_call(call, f"{id_seed}:{position}:{n}")
+        for n, call in enumerate(message.get("tool_calls") or ())
+    )
+    native = body.get("finish_reason")
+    extra = {k: v for k, v in message.items() if k not in _MESSAGE_FIELDS and v is not None}
+    if others:
+        extra["content_parts"] = others
+    spoke = text if text or not calls else None
+    return Choice(
+        index=body.get("index", position),
+        content=spoke if spoke is not None or calls else "",
+        refusal=message.get("refusal") or None,
+        reasoning=tuple(merge([*thoughts, *decode_reasoning(message)])),
+        tool_calls=calls,
+        annotations=tuple(message.get("annotations") or ()),
+        images=tuple(message.get("images") or ()),
+        audio=message.get("audio"),
+        logprobs=body.get("logprobs"),
+        finish_reason=finish_reason(native, has_tool_calls=bool(calls)),
+        native_finish_reason=native,
+        extra=extra,
+        choice_extra={k: v for k, v in body.items() if k not in _CHOICE_FIELDS and v is not None},
+    )
+
+
+def _tool_call(body: JsonObject, id_seed: str) -> ToolCall:
+    function = body.get("function") or {}
+    arguments = function.get("arguments")
+    if not isinstance(arguments, str):
+        arguments = dumps(arguments or {}).decode()
+    made_up = "call_" + hashlib.sha256(id_seed.encode()).hexdigest()[:24]
+    return ToolCall(
+        id=body.get("id") or made_up, name=function.get("name") or "", arguments=arguments or "{}"
+    )
+
+
+def encode_response(response: ChatResponse, envelope: Envelope, cost: Cost | None) -> bytes:
+    """Write the answer in the key order of the profile's era."""
+    choices = [_encode_choice(choice, envelope) for choice in response.choices]
+    usage = encode_usage(response.usage or Usage(), cost, envelope.profile)
+    head: JsonObject = {"id": envelope.generation_id}
+    if envelope.profile == "2025":
+        head |= {"provider": envelope.provider, "model": envelope.model}
+        head |= {"object": "chat.completion", "created": envelope.created_s, "choices": choices}
+        if response.system_fingerprint is not None:
+            head["system_fingerprint"] = response.system_fingerprint
+    else:
+        head |= {"object": "chat.completion", "created": envelope.created_s}
+        head |= {"model": envelope.model, "provider": envelope.provider}
+        head |= {"system_fingerprint": response.system_fingerprint}
+        head |= {"service_tier": response.service_tier, "choices": choices}
+    return dumps({**head, "usage": usage, **(response.extra or {})})
+
+
+def _encode_choice(choice: Choice, envelope: Envelope) -> JsonObject:
+    finish: JsonObject = {
+        "logprobs": choice.logprobs,
+        "finish_reason": choice.finish_reason,
+        "native_finish_reason": choice.native_finish_reason,
+    }
+    message = _encode_message(choice, envelope)
+    if envelope.profile == "2025":
+        return {**finish, "index": choice.index, "message": message, **(choice.choice_extra or {})}
+    return {"index": choice.index, **finish, "message": message, **(choice.choice_extra or {})}
+
+
+def _encode_message(choice: Choice, envelope: Envelope) -> JsonObject:
+    shown = () if envelope.exclude_reasoning else choice.reasoning
+    visible = [text for item in shown if (text := visible_text(item)) is not None]
+    message: JsonObject = {
+        "role": "assistant",
+        "content": choice.content,
+        "refusal": choice.refusal,
+        "reasoning": "".join(visible) if visible else None,
+    }
+    if choice.tool_calls:
+        message["tool_calls"] = [
+            {
+                "type": "function",
+                "index": number,
+                "id": call.id,
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for number, call in enumerate(choice.tool_calls)
+        ]
+    if shown:
+        message["reasoning_details"] = [encode_item(item, n) for n, item in enumerate(shown)]
+    for name in ("annotations", "images"):
+        if values := getattr(choice, name):
+            message[name] = list(values)
+    if choice.audio is not None:
+        message["audio"] = choice.audio
+    return {**message, **(choice.extra or {})}
+
+
+def response_events(response: ChatResponse) -> list[StreamEvent]:
+    """A whole answer as hub events, for an upstream that did not stream though asked to."""
+    events: list[StreamEvent] = [
+        Start(
+            upstream_id=response.upstream_id,
+            model=response.upstream_model,
+            system_fingerprint=response.system_fingerprint,
+        )
+    ]
+    for choice in response.choices:
+        events.extend(_choice_events(choice))
+    if response.usage is not None:
+        events.append(StreamUsage(usage=response.usage, service_tier=response.service_tier))
+    return events
+
+
+def _choice_events(choice: Choice) -> list[StreamEvent]:
+    number = choice.index
+    events: list[StreamEvent] = [ReasoningDelta(item=i, choice=number) for i in choice.reasoning]
+    if choice.content or choice.logprobs:
+        events.append(TextDelta(text=choice.content or "", choice=number, logprobs=choice.logprobs))
+    if choice.refusal:
+        events.append(RefusalDelta(text=choice.refusal, choice=number))
+    extra = dict(choice.extra or {})
+    for name in ("annotations", "images"):
+        if values := getattr(choice, name):
+            extra[name] = list(values)
+    if extra:
+        events.append(ExtraDelta(fields=extra, choice=number))
+    for position, call in enumerate(choice.tool_calls):
+        events.append(ToolCallStart(index=position, id=call.id, name=call.name, choice=number))
+        events.append(ToolCallDelta(index=position, arguments=call.arguments, choice=number))
+    events.append(
+        Finish(
+            reason=choice.finish_reason, native_reason=choice.native_finish_reason, choice=number
+        )
+    )
+    return events

@@ -1,0 +1,256 @@
+"""OpenAI chat chunks, as any provider of the family writes them, to hub events.
+
+What a tolerant reader has to survive is listed in the recordings' notes
+(native-wire 2): no choices, usage anywhere, roles anywhere, tool calls
+without index or id, content as a list, no terminator, errors after HTTP 200.
+"""
+
+import hashlib
+from typing import Any
+
+from portico.dialects.base import Quirks
+from portico.dialects.openai_chat.errors import classify
+from portico.dialects.openai_chat.finish import finish_reason
+from portico.dialects.openai_chat.reasoning import decode_reasoning, split_content
+from portico.dialects.openai_chat.usage import decode_usage
+from portico.errors import StreamBroken
+from portico.jsonio import JsonObject, dumps, loads
+from portico.sse import ServerSentEvent
+from portico.vocabulary import (
+    ExtraDelta,
+    Finish,
+    ReasoningDelta,
+    RefusalDelta,
+    Start,
+    StreamEvent,
+    StreamUsage,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+)
+
+# Known fields of a delta; whatever else it carries travels on as it is.
+_DELTA_FIELDS = frozenset(
+    {
+        "role", "content", "refusal", "reasoning", "reasoning_content", "reasoning_details",
+        "tool_calls", "token_id", "channel", "obfuscation",
+    }
+)  # fmt: skip
+# Known or meaningless outside the upstream; the rest is gathered for the last chunk.
+_CHUNK_FIELDS = frozenset(
+    {
+        "id", "object", "created", "model", "provider", "choices", "usage", "system_fingerprint",
+        "service_tier", "obfuscation", "p", "x_groq", "error", "type",
+    }
+)  # fmt: skip
+
+
+class ChunkDecoder:
+    """One instance per stream.
+
+    `extra` gathers top-level fields the hub has no word for (Perplexity's
+    citations, Cerebras' time_info, ...); the last value of each wins.
+    """
+
+    def __init__(self, quirks: Quirks, id_seed: str) -> None:
+        self.done = False
+        self.extra: JsonObject = {}
+        self._quirks = quirks
+        self._id_seed = id_seed
+        self._started = False
+        self._answers: dict[int, _Answer] = {}
+
+    def feed(self, event: ServerSentEvent) -> list[StreamEvent]:
+        """Translate one chunk. `[DONE]` sets `done`.
+
+        Raises:
+            UpstreamError: the chunk is an error object.
+            StreamBroken: it is not a JSON object.
+        """
+        if event.data.strip() == b"[DONE]":
+            self.done = True
+            return []
+        body = loads(event.data)
+        if not isinstance(body, dict):
+            raise StreamBroken("the upstream sent an event that is not a JSON object")
+        if self._quirks.patch is not None:
+            self._quirks.patch(body)
+        if body.get("error"):
+            raise classify(None, {}, body)
+        return self._chunk(body)
+
+    def close(self) -> list[StreamEvent]:
+        """Finish answers that `[DONE]` ended without a reason.
+
+        Raises:
+            StreamBroken: no answer began, or the stream was cut.
+        """
+        unfinished = [answer for answer in self._answers.values() if not answer.finished]
+        if not self._answers:
+            raise StreamBroken("the upstream ended the stream without an answer")
+        if unfinished and not self.done:
+            raise StreamBroken("the upstream closed the stream before it finished")
+        return [event for answer in unfinished for event in answer.finish(None)]
+
+    def _chunk(self, body: JsonObject) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        if not self._started:
+            self._started = True
+            events.append(
+                Start(
+                    upstream_id=_text(body.get("id")),
+                    model=_text(body.get("model")),
+                    system_fingerprint=_text(body.get("system_fingerprint")),
+                )
+            )
+        for choice in body.get("choices") or ():
+            events.extend(self._choice(choice))
+        if isinstance(usage := body.get("usage"), dict) and usage:
+            events.append(self._usage(usage, body))
+        for key, value in body.items():
+            if key not in _CHUNK_FIELDS and value is not None:
+                self.extra[key] = value
+        return events
+
+    def _usage(self, usage: JsonObject, body: JsonObject) -> StreamUsage:
+        outside = self._quirks.reasoning_outside_completion
+        return StreamUsage(
+            usage=decode_usage(usage, reasoning_outside_completion=outside),
+            service_tier=_text(body.get("service_tier")),
+        )
+
+    def _choice(self, choice: JsonObject) -> list[StreamEvent]:
+        number = choice.get("index") or 0
+        answer = self._answers.get(number)
+        if answer is None:
+            answer = self._answers[number] = _Answer(number, self._id_seed)
+        delta = choice.get("delta") or choice.get("message") or {}
+        events = answer.delta(delta, choice.get("logprobs"))
+        native = choice.get("finish_reason")
+        if native is not None and native != "":
+            events.extend(answer.finish(str(native)))
+        return events
+
+
+class _Answer:
+    """The state of one choice: its tool calls and whether it has finished."""
+
+    def __init__(self, number: int, id_seed: str) -> None:
+        self.finished = False
+        self._number = number
+        self._id_seed = id_seed
+        self._calls: list[_Call] = []
+        self._by_key: dict[object, _Call] = {}
+
+    def delta(self, delta: JsonObject, logprobs: Any) -> list[StreamEvent]:
+        number = self._number
+        text, thoughts, others = split_content(delta.get("content"))
+        events: list[StreamEvent] = [
+            ReasoningDelta(item=item, choice=number)
+            for item in (*thoughts, *decode_reasoning(delta))
+        ]
+        if text or logprobs:
+            events.append(TextDelta(text=text or "", choice=number, logprobs=logprobs))
+        if delta.get("refusal"):
+            events.append(RefusalDelta(text=delta["refusal"], choice=number))
+        for call in delta.get("tool_calls") or ():
+            events.extend(self._tool_call(call))
+        extra = {
+            key: value
+            for key, value in delta.items()
+            if key not in _DELTA_FIELDS and value is not None and value != []
+        }
+        if others:
+            extra["content_parts"] = others
+        if extra:
+            events.append(ExtraDelta(fields=extra, choice=number))
+        return events
+
+    def finish(self, native: str | None) -> list[StreamEvent]:
+        if self.finished:  # some hosts repeat the reason on their usage chunk
+            return []
+        self.finished = True
+        events = [event for call in self._calls for event in call.close(self._number)]
+        reason = finish_reason(native, has_tool_calls=bool(self._calls))
+        events.append(Finish(reason=reason, native_reason=native, choice=self._number))
+        return events
+
+    def _tool_call(self, fields: JsonObject) -> list[StreamEvent]:
+        function = fields.get("function") or {}
+        call = self._find(fields, function)
+        return call.feed(fields, function, self._number)
+
+    def _find(self, fields: JsonObject, function: JsonObject) -> "_Call":
+        """The call a fragment belongs to: by index, else by id, else the last one.
+
+        A name that comes with another id under the same index, or with neither
+        index nor id, opens a new call.
+        """
+        index, upstream_id = fields.get("index"), fields.get("id")
+        if index is not None:
+            key, known = index, self._by_key.get(index)
+        elif upstream_id:
+            key, known = upstream_id, self._by_key.get(upstream_id)
+        else:
+            key, known = None, self._calls[-1] if self._calls else None
+        if known is not None and function.get("name"):
+            other_id = upstream_id and known.upstream_id not in {None, upstream_id}
+            if other_id or key is None:
+                known = None
+        if known is None:
+            number = len(self._calls)
+            known = _Call(number, f"{self._id_seed}:{self._number}:{number}")
+            self._calls.append(known)
+            self._by_key[key] = known
+        return known
+
+
+class _Call:
+    """One tool call: opened once its name is known, closed with at least `{}`."""
+
+    def __init__(self, index: int, id_seed: str) -> None:
+        self.index = index
+        self.upstream_id: str | None = None
+        self._id_seed = id_seed
+        self._opened = False
+        self._held: list[str] = []
+        self._size = 0
+
+    def feed(self, fields: JsonObject, function: JsonObject, choice: int) -> list[StreamEvent]:
+        self.upstream_id = self.upstream_id or _text(fields.get("id"))
+        fragment = _arguments(function.get("arguments"))
+        events: list[StreamEvent] = []
+        if self._opened:
+            return events if fragment is None else [self._more(fragment, choice)]
+        if fragment:
+            self._held.append(fragment)
+        if function.get("name"):
+            self._opened = True
+            call_id = self.upstream_id or _made_up_id(self._id_seed)
+            name = str(function["name"])
+            events.append(ToolCallStart(index=self.index, id=call_id, name=name, choice=choice))
+            events.extend(self._more(held, choice) for held in self._held)
+        return events
+
+    def close(self, choice: int) -> list[StreamEvent]:
+        """A call without arguments still gets the empty object: clients parse it."""
+        return [self._more("{}", choice)] if self._opened and not self._size else []
+
+    def _more(self, fragment: str, choice: int) -> ToolCallDelta:
+        self._size += len(fragment)
+        return ToolCallDelta(index=self.index, arguments=fragment, choice=choice)
+
+
+def _arguments(value: object) -> str | None:
+    """Arguments as JSON text; some hosts send them as an object."""
+    if value is None or isinstance(value, str):
+        return value
+    return dumps(value).decode()
+
+
+def _made_up_id(seed: str) -> str:
+    return "call_" + hashlib.sha256(seed.encode()).hexdigest()[:24]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

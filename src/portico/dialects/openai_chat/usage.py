@@ -1,0 +1,123 @@
+"""Token counts of the OpenAI chat family, in and out.
+
+Inside, the buckets are disjoint (`Usage`); on the wire they overlap: cached,
+written and audio tokens are part of `prompt_tokens`, reasoning is part of
+`completion_tokens`. Rules: contract/chat 5.2 and the recordings per provider.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from portico.dialects.base import WireProfile
+from portico.jsonio import JsonObject
+from portico.vocabulary import Cost, Usage
+
+_PICO = 10**12
+
+
+def decode_usage(body: JsonObject, *, reasoning_outside_completion: bool = False) -> Usage:
+    """Read a usage object as any provider of the family writes it.
+
+    Completion tokens that leave reasoning out are recognised by the total
+    (prompt + completion + reasoning); `reasoning_outside_completion` decides
+    when the provider gives no total. Parts larger than their whole are cut.
+    """
+    prompt_details = _object(body.get("prompt_tokens_details"))
+    completion_details = _object(body.get("completion_tokens_details"))
+    prompt, completion = _count(body, "prompt_tokens"), _count(body, "completion_tokens")
+    total = _count(body, "total_tokens")
+    reasoning = _count(completion_details, "reasoning_tokens") or _count(body, "reasoning_tokens")
+    if reasoning:
+        by_total = total == prompt + completion + reasoning
+        if by_total or (reasoning_outside_completion and not total):
+            completion += reasoning
+    if not prompt and total > completion:
+        prompt = total - completion
+
+    room = prompt
+    cached = min(room, _count(prompt_details, "cached_tokens"))
+    room -= cached
+    written = min(room, _count(prompt_details, "cache_write_tokens"))
+    room -= written
+    audio = min(room, _count(prompt_details, "audio_tokens"))
+    room -= audio
+    video = min(room, _count(prompt_details, "video_tokens"))
+    audio_out = min(completion, _count(completion_details, "audio_tokens"))
+    image_out = min(completion - audio_out, _count(completion_details, "image_tokens"))
+    return Usage(
+        input_tokens=room - video,
+        cache_read_tokens=cached,
+        cache_write_tokens=written,
+        input_audio_tokens=audio,
+        input_video_tokens=video,
+        output_tokens=completion - audio_out - image_out,
+        output_audio_tokens=audio_out,
+        output_image_tokens=image_out,
+        reasoning_tokens=min(reasoning, completion),
+    )
+
+
+def encode_usage(usage: Usage, cost: Cost | None, profile: WireProfile) -> JsonObject:
+    """Write usage with its price, in the key order of the profile's era.
+
+    `cost` None (the price could not be applied) writes 0 for the charge: the
+    field is never null.
+    """
+    cost = cost or Cost()
+    total = usd_number(cost.total_picousd)
+    modern = profile == "current"
+    written = usage.cache_write_tokens + usage.cache_write_1h_tokens
+    prompt_details = {"cached_tokens": usage.cache_read_tokens}
+    completion_details = {
+        "reasoning_tokens": usage.reasoning_tokens,
+        "image_tokens": usage.output_image_tokens,
+    }
+    if modern:
+        prompt_details["cache_write_tokens"] = written
+    prompt_details["audio_tokens"] = usage.input_audio_tokens
+    if modern:
+        prompt_details["video_tokens"] = usage.input_video_tokens
+        completion_details["audio_tokens"] = usage.output_audio_tokens
+    body: JsonObject = {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "cost": total,
+        "is_byok": False,
+        "prompt_tokens_details": prompt_details,
+        "cost_details": {
+            "upstream_inference_cost": total if modern else None,
+            "upstream_inference_prompt_cost": usd_number(
+                cost.prompt_picousd + cost.request_picousd
+            ),
+            "upstream_inference_completions_cost": usd_number(cost.completion_picousd),
+        },
+        "completion_tokens_details": completion_details,
+    }
+    if usage.web_search_requests:
+        body["server_tool_use_details"] = {"web_search_requests": usage.web_search_requests}
+    return body
+
+
+def usd_number(picousd: int) -> msgspec.Raw:
+    """Pico-dollars as an exact JSON number in USD, without exponent.
+
+    >>> bytes(usd_number(32_000_000))
+    b'0.000032'
+    >>> bytes(usd_number(0)), bytes(usd_number(2 * 10**12))
+    (b'0', b'2')
+    """
+    whole, fraction = divmod(picousd, _PICO)
+    if not fraction:
+        return msgspec.Raw(b"%d" % whole)
+    return msgspec.Raw(f"{whole}.{fraction:012d}".rstrip("0").encode())
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(body: Mapping[str, object], key: str) -> int:
+    value = body.get(key)
+    return max(0, int(value)) if isinstance(value, int | float) else 0

@@ -1,0 +1,145 @@
+"""One upstream stream in, one client stream out: the whole per-chunk path.
+
+Synchronous, one `try`, no logging, no clock. A failure is kept, not thrown
+away with the text that came before it in the same read.
+"""
+
+from collections.abc import Callable
+
+from portico.dialects.base import Events, StreamDecoder, StreamEncoder
+from portico.errors import GatewayError, StreamBroken, UpstreamError
+from portico.jsonio import JsonError
+from portico.sse import ServerSentEvent, SSEParser
+from portico.vocabulary import (
+    Cost,
+    Finish,
+    ReasoningDelta,
+    Start,
+    StreamEvent,
+    StreamUsage,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+
+_UNREADABLE = (JsonError, LookupError, TypeError, AttributeError, ValueError)
+
+
+class StreamRelay:
+    """Translates through the hub. One instance per attempt.
+
+    `usage`, `finish`, `start` and `service_tier` are what the upstream said so
+    far; `output_chars` counts text, reasoning and arguments, for an estimate
+    when no usage comes. `error` is why the stream ended badly, None so far.
+    """
+
+    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
+        self.usage: Usage | None = None
+        self.finish: Finish | None = None
+        self.start: Start | None = None
+        self.service_tier: str | None = None
+        self.error: UpstreamError | None = None
+        self.output_chars = 0
+        self._parser = SSEParser()
+        self._decoder = decoder
+        self._encoder = encoder
+
+    @property
+    def done(self) -> bool:
+        """The upstream said that nothing more will come."""
+        return self._decoder.done
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what the client should receive for `data`; may be empty.
+
+        Does not raise: a failure is kept in `error`.
+        """
+        out: list[bytes] = []
+        try:
+            for event in self._parser.feed(data):
+                self._relay(event, out)
+        except UpstreamError as error:
+            self.error = error
+        except _UNREADABLE as error:
+            self._keep_unreadable(error)
+        return b"".join(out)
+
+    def feed_events(self, events: Events) -> bytes:
+        """Return the bytes for hub events that did not come from a stream."""
+        out: list[bytes] = []
+        self._emit(events, out)
+        return b"".join(out)
+
+    def end(self) -> bytes:
+        """Say that the upstream has ended; sets `error` if it was not finished."""
+        out: list[bytes] = []
+        try:
+            for event in self._parser.close():
+                self._relay(event, out)
+            self._emit(self._decoder.close(), out)
+        except UpstreamError as error:
+            self.error = error
+        except _UNREADABLE as error:
+            self._keep_unreadable(error)
+        return b"".join(out)
+
+    def trailer(self, cost: Cost | None) -> bytes:
+        """The end of a good stream: usage, price and terminator."""
+        return self._encoder.trailer(self.usage, cost, self._decoder.extra)
+
+    def failure(self, error: GatewayError) -> bytes:
+        """The end of a stream that failed after the client received bytes."""
+        return self._encoder.error(error)
+
+    def _relay(self, event: ServerSentEvent, out: list[bytes]) -> None:
+        self._emit(self._decoder.feed(event), out)
+
+    def _emit(self, events: Events, out: list[bytes]) -> None:
+        for event in events:
+            self._note(event)
+            out.append(self._encoder.feed(event))
+
+    def _note(self, event: StreamEvent) -> None:
+        if isinstance(event, TextDelta):
+            self.output_chars += len(event.text)
+        elif isinstance(event, ToolCallDelta):
+            self.output_chars += len(event.arguments)
+        elif isinstance(event, ReasoningDelta):
+            self.output_chars += len(event.item.text or event.item.summary or "")
+        elif isinstance(event, StreamUsage):
+            self.usage = event.usage
+            self.service_tier = event.service_tier or self.service_tier
+        elif isinstance(event, Finish):
+            self.finish = self.finish or event
+        elif isinstance(event, Start):
+            self.start = event
+
+    def _keep_unreadable(self, cause: Exception) -> None:
+        self.error = StreamBroken("the upstream sent an unreadable event")
+        self.error.__cause__ = cause
+
+
+class PassthroughRelay(StreamRelay):
+    """For an upstream that speaks the client's dialect: most chunks only add text.
+
+    `added_text` recognises those; they skip the hub and are written around an
+    envelope that was encoded once. The first chunk and every other kind take
+    the general way, where unknown fields are carried along.
+    """
+
+    def __init__(
+        self,
+        decoder: StreamDecoder,
+        encoder: StreamEncoder,
+        added_text: Callable[[bytes], str | None],
+    ) -> None:
+        super().__init__(decoder, encoder)
+        self._added_text = added_text
+
+    def _relay(self, event: ServerSentEvent, out: list[bytes]) -> None:
+        added = self._added_text(event.data) if self.output_chars else None
+        if added is None:
+            self._emit(self._decoder.feed(event), out)
+        else:
+            self.output_chars += len(added)
+            out.append(self._encoder.text(added))
