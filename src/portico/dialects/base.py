@@ -60,7 +60,8 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     names of the sampling and output fields that were sent with a value.
     `fields` are the top-level fields of the body with their exact bytes: what
     goes to an upstream of the same dialect is patched from them, not rebuilt.
-    `prompt_bytes` is the JSON the prompt tokens are bounded from.
+    `prompt_bytes` is the JSON the prompt tokens are bounded from, `media` the
+    modality and size in bytes of each of its parts that is not text.
     """
 
     models: tuple[str, ...]
@@ -69,7 +70,7 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     prompt_bytes: bytes
     max_output_tokens: int | None = None
     parameters: frozenset[str] = frozenset()
-    input_modalities: frozenset[str] = frozenset({"text"})
+    media: tuple[tuple[str, int], ...] = ()
     preferences: JsonObject | None = None
     exclude_reasoning: bool = False
     user: str | None = None

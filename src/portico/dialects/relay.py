@@ -7,7 +7,7 @@ away with the text that came before it in the same read.
 from collections.abc import Callable
 
 from portico.dialects.base import Events, StreamDecoder, StreamEncoder
-from portico.errors import GatewayError, StreamBroken, UpstreamError
+from portico.errors import StreamBroken, UpstreamError
 from portico.jsonio import JsonError
 from portico.sse import ServerSentEvent, SSEParser
 from portico.vocabulary import (
@@ -86,10 +86,6 @@ class StreamRelay:
     def trailer(self, cost: Cost | None) -> bytes:
         """The end of a good stream: usage, price and terminator."""
         return self._encoder.trailer(self.usage, cost, self._decoder.extra)
-
-    def failure(self, error: GatewayError) -> bytes:
-        """The end of a stream that failed after the client received bytes."""
-        return self._encoder.error(error)
 
     def _relay(self, event: ServerSentEvent, out: list[bytes]) -> None:
         self._emit(self._decoder.feed(event), out)

@@ -49,6 +49,11 @@ _Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 class _Part(msgspec.Struct, gc=False):
     type: str = "text"
+    image_url: msgspec.Raw = msgspec.Raw(b"")
+    input_audio: msgspec.Raw = msgspec.Raw(b"")
+    video_url: msgspec.Raw = msgspec.Raw(b"")
+    input_video: msgspec.Raw = msgspec.Raw(b"")
+    file: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Message(msgspec.Struct):
@@ -126,7 +131,7 @@ def read_head(body: bytes) -> RequestHead:
         parameters=frozenset(
             name for name in fields.keys() & PARAMETERS if bytes(fields[name]) != b"null"
         ),
-        input_modalities=_modalities(typed.messages or []),
+        media=_media(typed.messages or []),
         preferences=typed.provider,
         exclude_reasoning=_excludes_reasoning(typed),
         user=typed.user,
@@ -157,14 +162,15 @@ def _models(body: _Body) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _modalities(messages: list[_Message]) -> frozenset[str]:
-    found = {"text"}
-    for message in messages:
-        if isinstance(message.content, list):
-            for part in message.content:
-                if isinstance(part, _Part) and part.type in _MODALITY:
-                    found.add(_MODALITY[part.type])
-    return frozenset(found)
+def _media(messages: list[_Message]) -> tuple[tuple[str, int], ...]:
+    """Modality and size in bytes of every part that is not text."""
+    return tuple(
+        (modality, len(bytes(getattr(part, part.type))))
+        for message in messages
+        if isinstance(message.content, list)
+        for part in message.content
+        if isinstance(part, _Part) and (modality := _MODALITY.get(part.type))
+    )
 
 
 def _excludes_reasoning(body: _Body) -> bool:

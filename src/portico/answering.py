@@ -1,0 +1,247 @@
+"""One generation, from the hold to the settlement: attempts, relay, charge.
+
+The only kind of code that may both decide and await. Settling is shielded: a
+client that hangs up has still used tokens.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from portico.accounting import admit, close_generation
+from portico.delivery import Delivery
+from portico.dialects import Dialect, Envelope, RequestHead, relay_between
+from portico.errors import GatewayError, StorageUnavailable, UpstreamError
+from portico.ports import UpstreamRequest, UpstreamResponse
+from portico.resources import Call, ProviderAccess, Resources
+from portico.routing import Attempt, Outcome, attempt_flow, final_error
+from portico.seen import Seen
+from portico.tasks import spawn
+from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation
+
+_ERROR_BODY_BYTES = 64 * 1024
+
+
+class Answering:
+    """Owns what happens to one request after it was planned.
+
+    State grows as attempts are made: a record of each, the errors of those that
+    failed, and what is seen of the one that answers.
+    """
+
+    def __init__(
+        self,
+        resources: Resources,
+        *,
+        call: Call,
+        head: RequestHead,
+        surface: Dialect,
+        endpoints: Sequence[Endpoint],
+        envelope: Envelope,
+        created_ms: int,
+        catalog_version: str,
+    ) -> None:
+        self._resources = resources
+        self._call = call
+        self._head = head
+        self._surface = surface
+        self._endpoints = endpoints
+        self._envelope = envelope
+        self._created_ms = created_ms
+        self._catalog_version = catalog_version
+        self._reservation: Reservation | None = None
+        self._attempts: list[AttemptRecord] = []
+        self._errors: list[tuple[Endpoint, UpstreamError]] = []
+        self._seen: Seen | None = None
+        self._error: GatewayError | None = None
+        self._committed = False
+        self._cancelled = False
+        self._settled = False
+
+    async def admit(self, prompt_tokens: int) -> None:
+        """Hold the most this request can cost at the dearest planned endpoint.
+
+        Raises:
+            KeyLimitExceeded: the key's limit does not leave room for it.
+            StorageUnavailable: the ledger cannot be written.
+        """
+        self._reservation = await admit(
+            self._resources.store,
+            generation_id=self._envelope.generation_id,
+            key=self._call.principal.key,
+            endpoints=self._endpoints,
+            prompt_tokens_bound=prompt_tokens,
+            max_output_tokens=self._head.max_output_tokens,
+            default_output_tokens=self._resources.options.default_output_tokens,
+            now_ms=self._created_ms,
+        )
+
+    async def run(self, delivery: Delivery) -> None:
+        """Try the endpoints and deliver; whatever happens, settle exactly once."""
+        try:
+            outcome = await self._try_endpoints(delivery)
+            if outcome.error is not None:
+                await self._fail(delivery, outcome.error)
+        except StorageUnavailable as error:
+            self._settled = True  # the store keeps it and tries again
+            await self._tell(delivery, error)
+        except asyncio.CancelledError:
+            self._cancelled = True
+            raise
+        finally:
+            delivery.close()
+            if not self._settled:
+                await self._settle()
+
+    async def _try_endpoints(self, delivery: Delivery) -> Outcome:
+        flow = attempt_flow(self._endpoints, retries=self._resources.options.retries)
+        attempt = next(flow)
+        while True:
+            if attempt.delay_s:
+                await asyncio.sleep(attempt.delay_s)
+            outcome = await self._try_once(attempt, delivery)
+            try:
+                attempt = flow.send(outcome)
+            except StopIteration as stop:
+                result: Outcome = stop.value
+                return result
+
+    async def _try_once(self, attempt: Attempt, delivery: Delivery) -> Outcome:
+        endpoint = attempt.endpoint
+        access = self._resources.providers[endpoint.provider]
+        self._envelope = msgspec.structs.replace(
+            self._envelope, model=endpoint.model, provider=access.name
+        )
+        seen = self._seen = Seen(endpoint, access, started_ms=self._resources.now_ms())
+        try:
+            async with self._resources.transport.open(
+                self._request(endpoint, access), self._held()
+            ) as answer:
+                seen.status = answer.status
+                if not 200 <= answer.status < 300:
+                    body = await answer.read(_ERROR_BODY_BYTES)
+                    raise access.dialect.decode_error(answer.status, answer.headers, body)
+                if self._head.stream:
+                    await self._stream(answer, seen, delivery)
+                else:
+                    await self._whole(answer, seen)
+                self._attempts.append(seen.record(len(self._attempts), None))
+                await self._complete(seen, delivery)
+        except UpstreamError as error:
+            error.metadata.setdefault("provider_name", access.name)
+            self._errors.append((endpoint, error))
+            self._attempts.append(seen.record(len(self._attempts), error.error_type))
+            return Outcome(error=error, committed=self._committed)
+        except asyncio.CancelledError:
+            self._attempts.append(seen.record(len(self._attempts), "cancelled"))
+            raise
+        return Outcome(committed=True)
+
+    def _request(self, endpoint: Endpoint, access: ProviderAccess) -> UpstreamRequest:
+        body, _ = access.dialect.upstream_body(
+            self._head, endpoint.upstream_model, endpoint.supported_parameters, access.quirks
+        )
+        return UpstreamRequest(
+            method="POST",
+            url=access.url,
+            headers=access.headers,
+            body=body,
+            deadlines=self._resources.options.deadlines,
+        )
+
+    async def _stream(self, answer: UpstreamResponse, seen: Seen, delivery: Delivery) -> None:
+        """Relay until the upstream has ended; the trailer waits for the settlement."""
+        dialect, quirks = seen.access.dialect, seen.access.quirks
+        relay = seen.relay = relay_between(dialect, self._surface, quirks, self._envelope)
+        if answer.headers.get("content-type", "").startswith("application/json"):
+            body = await answer.read(self._resources.options.max_response_bytes)
+            response = dialect.decode_response(body, quirks)
+            out = relay.feed_events(dialect.response_events(response))
+            await self._pass_on(out, seen, delivery)
+            return
+        async for data in answer.chunks():
+            if out := relay.feed(data):
+                await self._pass_on(out, seen, delivery)
+            if relay.error is not None or relay.done:
+                break
+        if relay.error is None and (out := relay.end()):
+            await self._pass_on(out, seen, delivery)
+        if relay.error is not None:
+            raise relay.error
+
+    async def _pass_on(self, out: bytes, seen: Seen, delivery: Delivery) -> None:
+        if not self._committed:
+            self._committed = True
+            seen.first_token_ms = self._resources.now_ms()
+        await delivery.send(out)
+
+    async def _whole(self, answer: UpstreamResponse, seen: Seen) -> None:
+        body = await answer.read(self._resources.options.max_response_bytes)
+        seen.response = seen.access.dialect.decode_response(body, seen.access.quirks)
+        seen.first_token_ms = self._resources.now_ms()
+
+    async def _complete(self, seen: Seen, delivery: Delivery) -> None:
+        """Settle, then send the end: who saw the end finds it in the ledger."""
+        cost = await self._settle()
+        usage = seen.usage(self._head.prompt_bytes)
+        if seen.relay is not None:
+            seen.relay.usage = usage
+            await delivery.finish(seen.relay.trailer(cost))
+        elif seen.response is not None:
+            response = msgspec.structs.replace(seen.response, usage=usage)
+            await delivery.finish(self._surface.encode_response(response, self._envelope, cost))
+
+    async def _fail(self, delivery: Delivery, error: UpstreamError) -> None:
+        self._error = error if self._committed else final_error(self._errors)
+        await self._settle()
+        await self._tell(delivery, self._error)
+
+    async def _tell(self, delivery: Delivery, error: GatewayError) -> None:
+        """Tell the client of a failure in the only form that is still possible."""
+        if delivery.began and self._head.stream:
+            await delivery.finish(self._surface.stream_encoder(self._envelope).error(error))
+            return
+        body = self._surface.encode_error(error, self._call.principal.user_id)
+        if delivery.began:
+            await delivery.finish(body)
+        else:
+            headers = [(name.lower().encode(), v.encode()) for name, v in error.headers.items()]
+            await delivery.refuse(error.status, headers, body)
+
+    async def _settle(self) -> Cost | None:
+        """Book the generation; a client that hangs up meanwhile does not stop it."""
+        self._settled = True
+        usage = self._seen.usage(self._head.prompt_bytes) if self._seen else None
+        generation, cost = close_generation(
+            self._generation(), usage=usage, reservation=self._held()
+        )
+        work = self._resources.store.settle(self._held(), generation, self._attempts)
+        await asyncio.shield(spawn(work, name="settle"))
+        return cost
+
+    def _held(self) -> Reservation:
+        assert self._reservation is not None, "admit() comes first"
+        return self._reservation
+
+    def _generation(self) -> Generation:
+        """The row as far as it is known; accounting adds usage and charge."""
+        call, head, error, seen = self._call, self._head, self._error, self._seen
+        return Generation(
+            id=self._envelope.generation_id,
+            key_hash=call.principal.key.hash,
+            created_ms=self._created_ms,
+            model=self._envelope.model,
+            streamed=head.stream,
+            cancelled=self._cancelled,
+            error_type=error.error_type if error else None,
+            error_status=error.status if error else None,
+            catalog_version=self._catalog_version,
+            generation_time_ms=self._resources.now_ms() - self._created_ms,
+            user_agent=call.user_agent,
+            http_referer=call.http_referer,
+            app_title=call.app_title,
+            external_user=head.user,
+            session_id=head.session_id or call.session_id,
+            **(seen.facts(self._created_ms, failed=error is not None) if seen else {}),
+        )

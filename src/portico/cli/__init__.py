@@ -1,0 +1,41 @@
+"""The `portico` command. Subcommands are imported when they are called: start-up stays quick."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from portico import __version__
+
+_COMMANDS = {
+    "up": ("portico.cli.up", "up"),
+    "keys": ("portico.cli.keys", "keys"),
+    "ledger": ("portico.cli.ledger", "ledger"),
+    "models": ("portico.cli.models", "models"),
+    "simulate": ("portico.cli.simulate", "simulate"),
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports a subcommand only when it is used or its help is shown."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=_Lazy)
+@click.version_option(__version__, prog_name="portico")
+def cli() -> None:
+    """The OpenRouter API on your own machines: one endpoint in front of every LLM provider."""
+
+
+def main() -> None:
+    """Run the command line; exit codes: 0 ok, 1 failed, 2 usage, 3 configuration."""
+    cli(prog_name="portico", args=sys.argv[1:])

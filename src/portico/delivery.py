@@ -1,0 +1,120 @@
+"""What one client has been sent: the head once, the body, and keep-alives while it waits.
+
+Nothing is sent before there is an outcome, so that a quick failure keeps its
+real status; a slow one is announced with 200 and comments, after which it can
+only be told inside the body (contract/chat 3 and 4.1).
+"""
+
+import asyncio
+from typing import Protocol
+
+import msgspec
+
+from portico.sse import KEEP_ALIVE
+from portico.tasks import spawn
+
+WHITESPACE = b"\n         \n"
+"""What keeps a client alive that waits for one JSON body: parsers skip it."""
+
+Headers = list[tuple[bytes, bytes]]
+
+JSON = (b"content-type", b"application/json")
+EVENT_STREAM: Headers = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class Reply(Protocol):
+    """The client's side of an exchange, as the server's edge offers it."""
+
+    async def head(self, status: int, headers: Headers) -> None:
+        """Send status and headers, once."""
+        ...
+
+    async def body(self, data: bytes, *, more: bool) -> None:
+        """Send `data`; with `more` False the answer is complete."""
+        ...
+
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a client waits in silence: before the head is committed, then between signs.
+
+    `first_s` 0 means that nothing is ever sent before the outcome.
+    """
+
+    first_s: float
+    every_s: float
+
+
+class Delivery:
+    """One answer on its way out.
+
+    `began`: the head has been sent, so the status can no longer change.
+    `headers` go with every outcome.
+    """
+
+    def __init__(self, reply: Reply, headers: Headers, patience: Patience, *, stream: bool) -> None:
+        self.began = False
+        self._reply = reply
+        self._headers = headers
+        self._stream = stream
+        self._every_s = patience.every_s
+        self._sent = 0
+        self._pulse: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        if patience.first_s > 0:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(patience.first_s, self._start_pulse)
+
+    async def send(self, data: bytes) -> None:
+        """Send part of a stream, the head before it if need be."""
+        if not self.began:
+            await self._begin()
+        self._sent += 1
+        await self._reply.body(data, more=True)
+
+    async def finish(self, data: bytes) -> None:
+        """Send the rest of a good answer."""
+        self.close()
+        if not self.began:
+            await self._begin(length=None if self._stream else len(data))
+        await self._reply.body(data, more=False)
+
+    async def refuse(self, status: int, headers: Headers, data: bytes) -> None:
+        """Send an error with its own status; only while nothing has been sent."""
+        self.close()
+        self.began = True
+        length = (b"content-length", b"%d" % len(data))
+        await self._reply.head(status, [*self._headers, JSON, length, *headers])
+        await self._reply.body(data, more=False)
+
+    def close(self) -> None:
+        """Stop the keep-alives; needed on every way out."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._pulse is not None:
+            self._pulse.cancel()
+
+    async def _begin(self, *, length: int | None = None) -> None:
+        self.began = True
+        head = [*self._headers, *(EVENT_STREAM if self._stream else (JSON,))]
+        if length is not None:
+            head.append((b"content-length", b"%d" % length))
+        await self._reply.head(200, head)
+
+    def _start_pulse(self) -> None:
+        self._pulse = spawn(self._beat(), name="keep-alive")
+
+    async def _beat(self) -> None:
+        """Fill silences until cancelled. Whole writes only, so nothing is torn apart."""
+        filler = KEEP_ALIVE if self._stream else WHITESPACE
+        seen = self._sent
+        while True:
+            if seen == self._sent:
+                if not self.began:
+                    await self._begin()
+                await self._reply.body(filler, more=True)
+            seen = self._sent
+            await asyncio.sleep(self._every_s)

@@ -1,0 +1,121 @@
+"""The twelve steps: where decisions and I/O meet.
+
+A request is read, routed, paid for, tried at its endpoints in order, relayed
+and settled. Decisions come from the pure core, I/O goes through the ports;
+this file only carries the one out with the other.
+"""
+
+import secrets
+from random import Random
+
+from portico.answering import Answering
+from portico.catalog import find_model, suggestions
+from portico.delivery import Delivery, Patience, Reply
+from portico.dialects import Dialect, Envelope, RequestHead
+from portico.errors import ModelNotFound
+from portico.resources import Call, Resources
+from portico.routing import Needs, RoutePlan, parse_preferences, plan
+from portico.tokens import prompt_tokens_bound
+from portico.vocabulary import CatalogSnapshot, Model
+
+_ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+class Gateway:
+    """Holds the ports and the core together; one instance per process.
+
+    `snapshot` is replaced whole when the catalogue changes; a request keeps
+    the one it was planned with.
+    """
+
+    def __init__(self, resources: Resources, snapshot: CatalogSnapshot, rng: Random) -> None:
+        self.resources = resources
+        self.snapshot = snapshot
+        self._rng = rng
+        self._names = {slug: access.name for slug, access in resources.providers.items()}
+
+    async def chat(self, call: Call, surface: Dialect, reply: Reply) -> None:
+        """Answer one chat request in the surface's dialect.
+
+        Raises:
+            GatewayError: refused before anything was held or sent; the caller
+                renders it. Later failures are told to the client from here.
+        """
+        head = surface.read_head(call.body)
+        needs = self._needs(head)
+        route = plan([self._model(name) for name in head.models], needs, self._rng)
+        now_ms = self.resources.now_ms()
+        generation_id = new_generation_id(now_ms)
+        answering = Answering(
+            self.resources,
+            call=call,
+            head=head,
+            surface=surface,
+            endpoints=route.endpoints,
+            envelope=self._envelope(head, route, generation_id, now_ms),
+            created_ms=now_ms,
+            catalog_version=self.snapshot.version,
+        )
+        await answering.admit(needs.prompt_tokens)
+        delivery = Delivery(
+            reply,
+            [(b"x-generation-id", generation_id.encode())],
+            self._patience(stream=head.stream),
+            stream=head.stream,
+        )
+        await answering.run(delivery)
+
+    def _needs(self, head: RequestHead) -> Needs:
+        return Needs(
+            prompt_tokens=prompt_tokens_bound(head.prompt_bytes, head.media),
+            max_output_tokens=head.max_output_tokens,
+            parameters=head.parameters,
+            input_modalities=frozenset(modality for modality, _ in head.media) | {"text"},
+            preferences=parse_preferences(head.preferences),
+            provider_names=self._names,
+        )
+
+    def _model(self, name: str) -> Model:
+        model = find_model(self.snapshot, name)
+        if model is not None:
+            return model
+        near = suggestions(self.snapshot, name)
+        hint = (
+            f" Did you mean {' or '.join(near)}?" if near else " GET /models lists the valid ones."
+        )
+        raise ModelNotFound(
+            f"{name} is not a valid model ID.{hint}",
+            availability={
+                "code": "model_not_found",
+                "retryable": False,
+                "requested_models": [name],
+                "affected_providers": [],
+                "excluded_by": [],
+                "fallback_models": near,
+            },
+        )
+
+    def _envelope(
+        self, head: RequestHead, route: RoutePlan, generation_id: str, now_ms: int
+    ) -> Envelope:
+        first = route.endpoints[0]
+        return Envelope(
+            generation_id=generation_id,
+            created_s=now_ms // 1000,
+            model=first.model,
+            provider=self._names[first.provider],
+            profile=self.resources.options.wire_profile,
+            stream_tail=self.resources.options.tail,
+            exclude_reasoning=head.exclude_reasoning,
+        )
+
+    def _patience(self, *, stream: bool) -> Patience:
+        options = self.resources.options
+        first_s = options.stream_commit_after_s if stream else options.nonstream_keepalive_after_s
+        return Patience(first_s=first_s, every_s=options.keepalive_s)
+
+
+def new_generation_id(now_ms: int) -> str:
+    """`gen-`, the unix second, and 20 random letters and digits (119 bits)."""
+    letters = "".join([_ID_LETTERS[byte % 62] for byte in secrets.token_bytes(20)])
+    return f"gen-{now_ms // 1000}-{letters}"

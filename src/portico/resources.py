@@ -1,0 +1,71 @@
+"""What one answer is made with: the ports, the providers and the operator's choices."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from portico.dialects import Dialect, Quirks, StreamTail, WireProfile
+from portico.ports import Deadlines, Store, Transport
+from portico.vocabulary import Principal
+
+
+class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """How to call one provider: its chat URL, dialect, quirks, and signed headers.
+
+    `headers` hold the provider's secret: never log or show them. `replayed`:
+    a recording answers in the provider's place. `facts` are what `GET
+    /providers` tells about it.
+    """
+
+    slug: str
+    name: str
+    dialect: Dialect
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    quirks: Quirks = Quirks()
+    replayed: bool = False
+    facts: Mapping[str, object] = {}
+
+    def __repr__(self) -> str:
+        return f"ProviderAccess({self.slug})"
+
+
+class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator can set about answers; see the settings for each meaning."""
+
+    wire_profile: WireProfile = "current"
+    stream_tail: StreamTail | None = None
+    keepalive_s: float = 10.0
+    stream_commit_after_s: float = 5.0
+    nonstream_keepalive_after_s: float = 20.0
+    default_output_tokens: int = 4096
+    max_response_bytes: int = 64 * 1024 * 1024
+    retries: int = 1
+    deadlines: Deadlines = Deadlines()
+
+    @property
+    def tail(self) -> StreamTail:
+        """The set form of the last chunks, else the one that the profile's era had."""
+        era: StreamTail = "null_finish" if self.wire_profile == "2025" else "repeat_finish"
+        return self.stream_tail or era
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One inference request as it reached a surface."""
+
+    principal: Principal
+    body: bytes
+    user_agent: str | None = None
+    http_referer: str | None = None
+    app_title: str | None = None
+    session_id: str | None = None
+
+
+class Resources(msgspec.Struct, frozen=True, kw_only=True):
+    """The ports and settings that every answer shares. `providers` is keyed by slug."""
+
+    store: Store
+    transport: Transport
+    providers: Mapping[str, ProviderAccess]
+    options: GatewayOptions
+    now_ms: Callable[[], int]

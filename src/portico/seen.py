@@ -1,0 +1,97 @@
+"""What has been seen of one attempt, and how that reads in the ledger."""
+
+from typing import Any
+
+from portico.dialects import StreamRelay
+from portico.resources import ProviderAccess
+from portico.tokens import estimate_tokens
+from portico.vocabulary import AttemptRecord, ChatResponse, Endpoint, Finish, Usage
+
+_CHARS_PER_TOKEN = 4
+
+
+class Seen:
+    """Filled in as the attempt goes on: the upstream's status, then a relay (streams) or
+    a whole response, and when the first of it came."""
+
+    def __init__(self, endpoint: Endpoint, access: ProviderAccess, *, started_ms: int) -> None:
+        self.endpoint = endpoint
+        self.access = access
+        self.started_ms = started_ms
+        self.status: int | None = None
+        self.relay: StreamRelay | None = None
+        self.response: ChatResponse | None = None
+        self.first_token_ms: int | None = None
+
+    def usage(self, prompt_bytes: bytes) -> Usage | None:
+        """What the upstream counted; where it did not, an estimate of what was seen.
+
+        None: nothing was counted and nothing came.
+        """
+        relay, response = self.relay, self.response
+        if relay is not None:
+            if relay.usage is not None:
+                return relay.usage
+            chars = relay.output_chars
+        elif response is not None:
+            if response.usage is not None:
+                return response.usage
+            chars = sum(len(choice.content or "") for choice in response.choices)
+        else:
+            return None
+        if not chars:
+            return None
+        return Usage(
+            input_tokens=estimate_tokens(prompt_bytes),
+            output_tokens=-(-chars // _CHARS_PER_TOKEN),
+            estimated=True,
+        )
+
+    def record(self, number: int, error_type: str | None) -> AttemptRecord:
+        """The attempt's own row."""
+        first_ms = self.first_token_ms
+        return AttemptRecord(
+            number=number,
+            endpoint_tag=self.endpoint.tag,
+            provider=self.access.slug,
+            provider_name=self.access.name,
+            model=self.endpoint.model,
+            started_ms=self.started_ms,
+            latency_ms=None if first_ms is None else first_ms - self.started_ms,
+            status=self.status,
+            error_type=error_type,
+            upstream_id=self._upstream_id(),
+        )
+
+    def facts(self, created_ms: int, *, failed: bool) -> dict[str, Any]:
+        """The fields of a `Generation` that this attempt decides."""
+        finish = self._finish()
+        first_ms = self.first_token_ms
+        relay, response = self.relay, self.response
+        tier = relay.service_tier if relay else response.service_tier if response else None
+        return {
+            "provider": self.access.slug,
+            "provider_name": self.access.name,
+            "endpoint_tag": self.endpoint.tag,
+            "upstream_model": self.endpoint.upstream_model,
+            "upstream_id": self._upstream_id(),
+            "finish_reason": "error" if failed else finish.reason if finish else None,
+            "native_finish_reason": finish.native_reason if finish else None,
+            "pricing": self.endpoint.pricing,
+            "latency_ms": None if first_ms is None else first_ms - created_ms,
+            "service_tier": tier,
+            "replayed": self.access.replayed,
+        }
+
+    def _finish(self) -> Finish | None:
+        if self.relay is not None:
+            return self.relay.finish
+        if self.response is not None:
+            choice = self.response.choices[0]
+            return Finish(reason=choice.finish_reason, native_reason=choice.native_finish_reason)
+        return None
+
+    def _upstream_id(self) -> str | None:
+        if self.relay is not None and self.relay.start is not None:
+            return self.relay.start.upstream_id
+        return self.response.upstream_id if self.response else None

@@ -1,0 +1,1 @@
+"""The edge towards clients: plain ASGI, routes, keys, errors."""

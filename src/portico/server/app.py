@@ -1,0 +1,151 @@
+"""The ASGI application: path to route, key check, and the outermost error boundary."""
+
+import logging
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from portico.delivery import Headers
+from portico.dialects import DIALECTS
+from portico.errors import GatewayError, MethodNotAllowed, NotFound
+from portico.server.asgi import PREFLIGHT, AsgiReply, ClientGone, Receive, Scope, Send
+from portico.server.auth import OPERATOR, authenticate
+from portico.server.request import Request, Route, Site
+from portico.server.surfaces import account, chat, generations, health, models
+from portico.vocabulary import Principal
+
+_log = logging.getLogger("portico.server")
+
+ROUTES: tuple[Route, ...] = (
+    chat.CHAT,
+    models.MODELS,
+    models.COUNT,
+    models.ENDPOINTS,
+    models.PROVIDERS,
+    account.KEY,
+    account.AUTH_KEY,
+    generations.GENERATION,
+)
+ROOT_ROUTES: tuple[Route, ...] = (health.HEALTH, health.ROOT)
+_PREFIXES = ("/api/v1", "/v1")
+
+
+class _Table:
+    """Routes by path: exact ones in a dict, those with variable parts as patterns."""
+
+    def __init__(self, routes: tuple[Route, ...]) -> None:
+        self._exact: dict[str, dict[str, Route]] = {}
+        self._patterns: list[tuple[re.Pattern[str], Route]] = []
+        for route in routes:
+            if "{" in route.path:
+                self._patterns.append((_pattern(route.path), route))
+            else:
+                self._exact.setdefault(route.path, {})[route.method] = route
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """Return the route and its path parameters.
+
+        Raises:
+            NotFound, MethodNotAllowed
+        """
+        if methods := self._exact.get(path):
+            if route := methods.get(method):
+                return route, {}
+            raise _wrong_method(methods)
+        for pattern, route in self._patterns:
+            if match := pattern.fullmatch(path):
+                if route.method != method:
+                    raise _wrong_method({route.method: route})
+                return route, match.groupdict()
+        raise NotFound(f"There is no {path} here. The API is below /api/v1 and /v1.")
+
+
+class App:
+    """`await app(scope, receive, send)`. Works on any ASGI server; lifespan is the caller's."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._table = _Table(ROUTES)
+        self._root = _Table(ROOT_ROUTES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; nothing escapes from here."""
+        if scope["type"] != "http":
+            return
+        reply = AsgiReply(send)
+        request: Request | None = None
+        try:
+            if scope["method"] == "OPTIONS":
+                await reply.head(204, PREFLIGHT)
+                await reply.body(b"", more=False)
+                return
+            request, route = await self._match(scope, receive)
+            await route.handler(self._site, request, reply)
+        except ClientGone:
+            return
+        except GatewayError as error:
+            await _refuse(reply, error, request.principal if request else None)
+        except Exception:  # noqa: BLE001  # the outermost boundary: a bug becomes a 500 and a log line
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            await _refuse(reply, GatewayError("internal error"), None)
+
+    async def _match(self, scope: Scope, receive: Receive) -> tuple[Request, Route]:
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        path = "/" + "/".join(part for part in scope["path"].split("/") if part)
+        table = self._root
+        for prefix in _PREFIXES:
+            if path.startswith(prefix + "/"):
+                path, table = path[len(prefix) :], self._table
+                break
+        route, parameters = table.find(method, path)
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        store = self._site.gateway.resources.store
+        principal: Principal | None = None
+        if route.access == "key" and not (route.path in _CATALOG and self._site.public_catalog):
+            principal = await authenticate(headers, store, self._site.gateway.resources.now_ms())
+        request = Request(
+            method=method,
+            path=path,
+            headers=headers,
+            query=dict(parse_qsl(scope["query_string"].decode("latin-1"))),
+            parameters=parameters,
+            principal=principal,
+            receive=receive,
+        )
+        return request, route
+
+
+_CATALOG = {models.MODELS.path, models.COUNT.path, models.ENDPOINTS.path, models.PROVIDERS.path}
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """`{name}` is one segment, `{name...}` one or more."""
+    parts = []
+    for part in path.split("/"):
+        name = part[1:-1]
+        if not part.startswith("{"):
+            parts.append(re.escape(part))
+        elif name.endswith("..."):
+            parts.append(f"(?P<{name[:-3]}>.+)")
+        else:
+            parts.append(f"(?P<{name}>[^/]+)")
+    return re.compile("/".join(parts))
+
+
+def _wrong_method(methods: Mapping[str, Route]) -> MethodNotAllowed:
+    allowed = ", ".join(sorted(methods))
+    error = MethodNotAllowed(f"This path answers {allowed}.")
+    error.headers["Allow"] = allowed
+    return error
+
+
+async def _refuse(reply: AsgiReply, error: GatewayError, principal: Principal | None) -> None:
+    """Send an error as JSON; when the answer has begun, only cutting it is left."""
+    if reply.began:
+        if not reply.complete:
+            await reply.body(b"", more=False)
+        return
+    user_id = None if principal is None else OPERATOR
+    body = DIALECTS["openai_chat"].encode_error(error, user_id)
+    headers: Headers = [(k.lower().encode(), v.encode()) for k, v in error.headers.items()]
+    await reply.json(error.status, body, headers)

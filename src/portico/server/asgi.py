@@ -1,0 +1,127 @@
+"""The ASGI side of an exchange: body in with a limit, answer out, and hanging up noticed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+from portico.delivery import JSON, Headers
+from portico.errors import InvalidRequest, PayloadTooLarge, UnsupportedEncoding
+from portico.tasks import spawn
+
+Scope = Mapping[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+CORS: Headers = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"X-Generation-Id"),
+]
+PREFLIGHT: Headers = [
+    *CORS,
+    (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE, OPTIONS"),
+    (b"access-control-allow-headers", b"*, Authorization"),
+    (b"access-control-max-age", b"86400"),
+]
+
+
+class ClientGone(Exception):
+    """The client closed its connection before the exchange was over."""
+
+
+class AsgiReply:
+    """The client's side of one exchange. `began` and `complete` say how far it is."""
+
+    def __init__(self, send: Send) -> None:
+        self.began = False
+        self.complete = False
+        self._send = send
+
+    async def head(self, status: int, headers: Headers) -> None:
+        """Send status and headers; those for browsers are added."""
+        self.began = True
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": [*headers, *CORS]}
+        )
+
+    async def body(self, data: bytes, *, more: bool) -> None:
+        """Send `data`."""
+        self.complete = not more
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def json(self, status: int, data: bytes, headers: Headers | None = None) -> None:
+        """Send one whole JSON answer."""
+        length = (b"content-length", b"%d" % len(data))
+        await self.head(status, [JSON, length, *(headers or ())])
+        await self.body(data, more=False)
+
+
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit_bytes: int) -> bytes:
+    """Return the request body.
+
+    Raises:
+        PayloadTooLarge: it is longer than `limit_bytes`; the rest is not read.
+        UnsupportedEncoding: it is compressed.
+        InvalidRequest: Content-Length is not a number.
+        ClientGone: the client hung up while sending.
+    """
+    if headers.get(b"content-encoding", b"identity").lower() not in {b"", b"identity"}:
+        raise UnsupportedEncoding("Compressed request bodies are not accepted; send plain JSON.")
+    declared = headers.get(b"content-length", b"0")
+    if not declared.isdigit():
+        raise InvalidRequest("Content-Length is not a number.")
+    if int(declared) > limit_bytes:
+        raise _too_large(limit_bytes)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit_bytes:
+            raise _too_large(limit_bytes)
+        if not message.get("more_body", False):
+            return b"".join((*parts, part)) if parts else part
+        parts.append(part)
+
+
+async def until_disconnect(
+    work: Coroutine[Any, Any, None], receive: Receive, reply: AsgiReply
+) -> None:
+    """Run `work`; when the client hangs up before the answer is complete, cancel it.
+
+    Raises:
+        ClientGone: it was cancelled for that.
+    """
+    task = asyncio.current_task()
+    assert task is not None, "runs inside the server's task"
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if not reply.complete:
+            gone = True
+            task.cancel()
+
+    watcher = spawn(watch(), name="disconnect watcher")
+    try:
+        await work
+    except asyncio.CancelledError:
+        if gone:
+            raise ClientGone from None
+        raise
+    finally:
+        watcher.cancel()
+
+
+def _too_large(limit_bytes: int) -> PayloadTooLarge:
+    error = PayloadTooLarge(
+        f"The request body exceeds {limit_bytes} bytes. The operator can raise "
+        "max_body_bytes under [limits]."
+    )
+    error.headers["Connection"] = "close"  # the rest of the body is not read
+    return error

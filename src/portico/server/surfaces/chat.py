@@ -1,0 +1,25 @@
+"""`POST /chat/completions`: the gateway's first surface."""
+
+from portico.dialects import DIALECTS
+from portico.resources import Call
+from portico.server.asgi import AsgiReply, read_body, until_disconnect
+from portico.server.request import Request, Route, Site
+
+_SURFACE = DIALECTS["openai_chat"]
+
+
+async def chat(site: Site, request: Request, reply: AsgiReply) -> None:
+    """Answer a conversation, as JSON or as a stream."""
+    body = await read_body(request.headers, request.receive, site.max_body_bytes)
+    call = Call(
+        principal=request.who(),
+        body=body,
+        user_agent=request.header(b"user-agent"),
+        http_referer=request.header(b"http-referer") or request.header(b"referer"),
+        app_title=request.header(b"x-openrouter-title") or request.header(b"x-title"),
+        session_id=request.header(b"x-session-id"),
+    )
+    await until_disconnect(site.gateway.chat(call, _SURFACE, reply), request.receive, reply)
+
+
+CHAT = Route(method="POST", path="/chat/completions", access="key", handler=chat)

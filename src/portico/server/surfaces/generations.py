@@ -1,0 +1,94 @@
+"""`GET /generation`: one settled generation, field by field (contract/catalog-account 2)."""
+
+from portico.dialects.openai_chat.usage import usd_number
+from portico.errors import NotFound
+from portico.jsonio import JsonObject
+from portico.server.asgi import AsgiReply
+from portico.server.request import Request, Route, Site, answer_json
+from portico.server.surfaces.account import iso_time
+from portico.vocabulary import AttemptRecord, Generation, Usage
+
+
+async def generation(site: Site, request: Request, reply: AsgiReply) -> None:
+    """Found from the moment the client has seen the end of the answer."""
+    generation_id = request.required("id")
+    found = await site.gateway.resources.store.find_generation(generation_id)
+    if found is None:
+        raise NotFound(f"Generation {generation_id[:80]} not found.")
+    await answer_json(reply, {"data": _data(*found, user_id=request.who().user_id)})
+
+
+def _data(row: Generation, attempts: list[AttemptRecord], *, user_id: str) -> JsonObject:
+    usage = row.usage
+    cost = usd_number(row.cost_picousd)
+    upstream = row.upstream_cost_picousd
+    return {
+        "id": row.id,
+        "upstream_id": row.upstream_id,
+        "request_id": None,
+        "model": row.model,
+        "api_type": row.api_type,
+        "created_at": iso_time(row.created_ms),
+        "provider_name": row.provider_name,
+        "router": None,
+        "preset_id": None,
+        "app_id": None,
+        "origin": row.http_referer or "",
+        "http_referer": row.http_referer,
+        "user_agent": row.user_agent,
+        "external_user": row.external_user,
+        "session_id": row.session_id,
+        "workspace_id": None,
+        "data_region": "global",
+        "streamed": row.streamed,
+        "cancelled": row.cancelled,
+        "finish_reason": row.finish_reason,
+        "native_finish_reason": row.native_finish_reason,
+        "service_tier": row.service_tier,
+        "is_byok": False,
+        "total_cost": cost,
+        "usage": cost,
+        "upstream_inference_cost": None if upstream is None else usd_number(upstream),
+        "cache_discount": None,
+        **_counts(usage),
+        "num_media_prompt": None,
+        "num_input_audio_prompt": None,
+        "num_media_completion": None,
+        "num_search_results": None,
+        "num_fetches": None,
+        "web_search_engine": None,
+        "latency": row.latency_ms,
+        "moderation_latency": None,
+        "generation_time": row.generation_time_ms,
+        "response_cache_source_id": None,
+        "creator_user_id": user_id,
+        "provider_responses": [_attempt(attempt) for attempt in attempts],
+    }
+
+
+def _counts(usage: Usage | None) -> JsonObject:
+    """Token counts; None where the upstream did not count and nothing was estimated."""
+    return {
+        "tokens_prompt": usage and usage.prompt_tokens,
+        "tokens_completion": usage and usage.completion_tokens,
+        "native_tokens_prompt": usage and usage.prompt_tokens,
+        "native_tokens_completion": usage and usage.completion_tokens,
+        "native_tokens_reasoning": usage and usage.reasoning_tokens,
+        "native_tokens_cached": usage and usage.cache_read_tokens,
+        "native_tokens_completion_images": usage and usage.output_image_tokens,
+    }
+
+
+def _attempt(attempt: AttemptRecord) -> JsonObject:
+    return {
+        "id": attempt.upstream_id,
+        "endpoint_id": attempt.endpoint_tag,
+        "model_permaslug": attempt.model,
+        "provider_name": attempt.provider_name,
+        "status": attempt.status,
+        "latency": attempt.latency_ms,
+        "is_byok": False,
+    }
+
+
+GENERATION = Route(method="GET", path="/generation", access="key", handler=generation)

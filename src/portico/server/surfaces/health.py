@@ -1,0 +1,21 @@
+"""Health probes and the root: open, outside the API's prefix."""
+
+from portico import __version__
+from portico.server.asgi import AsgiReply
+from portico.server.request import Request, Route, Site, answer_json
+
+
+async def health(site: Site, request: Request, reply: AsgiReply) -> None:
+    """200 once requests are served."""
+    await answer_json(reply, {"status": "ok", "version": __version__, **site.facts})
+
+
+async def root(site: Site, request: Request, reply: AsgiReply) -> None:
+    """Clients probe the root; a person is told where the API is."""
+    await answer_json(
+        reply, {"name": "portico", "version": __version__, "api": "/api/v1", "health": "/health"}
+    )
+
+
+HEALTH = Route(method="GET", path="/health", access="open", handler=health)
+ROOT = Route(method="GET", path="/", access="open", handler=root)

@@ -1,0 +1,230 @@
+"""What can be called: `GET /models`, endpoints of a model, providers (contract/catalog-account 1)."""
+
+from collections.abc import Callable, Mapping
+
+from portico.catalog import find_model
+from portico.dialects.openai_chat.usage import usd_number
+from portico.errors import InvalidRequest, NotFound
+from portico.jsonio import JsonObject
+from portico.server.asgi import AsgiReply
+from portico.server.request import Request, Route, Site, answer_json
+from portico.vocabulary import Endpoint, Model, PriceOverride, Pricing
+
+_RATES = (
+    ("prompt", "prompt_picousd"),
+    ("completion", "completion_picousd"),
+    ("request", "request_picousd"),
+    ("audio", "input_audio_picousd"),
+    ("audio_output", "output_audio_picousd"),
+    ("input_cache_read", "cache_read_picousd"),
+    ("input_cache_write", "cache_write_picousd"),
+    ("input_cache_write_1h", "cache_write_1h_picousd"),
+)
+_MODALITIES = frozenset(
+    {"text", "image", "audio", "video", "file", "embeddings", "rerank", "speech", "transcription"}
+)
+_PAGE = 500
+
+
+async def models(site: Site, request: Request, reply: AsgiReply) -> None:
+    """The catalogue; everything unless `limit` or `offset` asks for a page."""
+    rows = _filtered(site, request)
+    total = len(rows)
+    offset, limit = _number(request, "offset", 0), _number(request, "limit", _PAGE)
+    following = None
+    if "offset" in request.query or "limit" in request.query:
+        rows = rows[offset : offset + limit]
+        if offset + limit < total:
+            following = f"/api/v1/models?offset={offset + limit}&limit={limit}"
+    body: JsonObject = {"data": rows, "total_count": total, "links": {"next": following}}
+    # `object` and `models` are what older OpenAI clients and Codex look for beside it
+    await answer_json(reply, {**body, "object": "list", "models": []})
+
+
+async def count(site: Site, request: Request, reply: AsgiReply) -> None:
+    """How many rows `GET /models` would have."""
+    await answer_json(reply, {"data": {"count": len(_filtered(site, request))}})
+
+
+async def endpoints(site: Site, request: Request, reply: AsgiReply) -> None:
+    """Which providers serve one model, at which price."""
+    name = request.parameters["slug"]
+    model = find_model(site.gateway.snapshot, name)
+    if model is None:
+        raise NotFound(f"There is no model {name[:200]}. GET /models lists the valid ones.")
+    providers = site.gateway.resources.providers
+    data = {
+        "id": model.slug,
+        "name": model.name,
+        "created": model.created_s,
+        "description": model.description,
+        "architecture": _architecture(model),
+        "endpoints": [_endpoint(model, e, providers[e.provider].name) for e in model.endpoints],
+    }
+    await answer_json(reply, {"data": data})
+
+
+async def providers(site: Site, request: Request, reply: AsgiReply) -> None:
+    """The providers that are configured; unknown facts are null."""
+    rows = [
+        {
+            "name": access.name,
+            "slug": access.slug,
+            "privacy_policy_url": access.facts.get("privacy_policy_url"),
+            "terms_of_service_url": access.facts.get("terms_of_service_url"),
+            "status_page_url": access.facts.get("status_page_url"),
+            "headquarters": access.facts.get("headquarters"),
+            "datacenters": access.facts.get("datacenters"),
+        }
+        for access in site.gateway.resources.providers.values()
+    ]
+    await answer_json(reply, {"data": sorted(rows, key=lambda row: str(row["slug"]))})
+
+
+def model_row(model: Model) -> JsonObject:
+    """One row of `GET /models`, every key of the contract present."""
+    first = model.endpoints[0]
+    windows = [e.context_tokens for e in model.endpoints if e.context_tokens is not None]
+    return {
+        "id": model.slug,
+        "canonical_slug": model.canonical_slug,
+        "hugging_face_id": model.hugging_face_id,
+        "name": model.name,
+        "created": model.created_s,
+        "description": model.description,
+        "context_length": max(windows, default=None),
+        "architecture": _architecture(model),
+        "pricing": _pricing(first.pricing),
+        **({"price_unknown": True} if first.pricing is None else {}),
+        "top_provider": {
+            "context_length": first.context_tokens,
+            "max_completion_tokens": first.max_completion_tokens,
+            "is_moderated": False,
+        },
+        "per_request_limits": None,
+        "supported_parameters": sorted(
+            frozenset[str]().union(*(e.supported_parameters for e in model.endpoints))
+        ),
+        "default_parameters": None,
+        "supported_voices": None,
+        "knowledge_cutoff": model.knowledge_cutoff,
+        "expiration_date": None,
+        "links": {"details": f"/api/v1/models/{model.canonical_slug}/endpoints"},
+        "object": "model",
+        "owned_by": model.slug.partition("/")[0],
+    }
+
+
+def _filtered(site: Site, request: Request) -> list[JsonObject]:
+    rows = _rows(site)
+    query = request.query
+    outputs = _words(query, "output_modalities") or {"text"}
+    for name in ("output_modalities", "input_modalities"):
+        if unknown := _words(query, name) - _MODALITIES - {"all"}:
+            raise InvalidRequest(f"{name}: unknown modality {', '.join(sorted(unknown))[:80]}")
+    tests: list[Callable[[JsonObject], bool]] = []
+    if "all" not in outputs:
+        tests.append(lambda row: bool(outputs & set(row["architecture"]["output_modalities"])))
+    if inputs := _words(query, "input_modalities"):
+        tests.append(lambda row: inputs <= set(row["architecture"]["input_modalities"]))
+    if parameters := _words(query, "supported_parameters"):
+        tests.append(lambda row: parameters <= set(row["supported_parameters"]))
+    if wanted := query.get("q", "").lower():
+        tests.append(lambda row: wanted in row["id"] or wanted in row["name"].lower())
+    if window := _number(request, "context", 0):
+        tests.append(lambda row: (row["context_length"] or 0) >= window)
+    return [row for row in rows if all(test(row) for test in tests)]
+
+
+def _rows(site: Site) -> list[JsonObject]:
+    """All rows, made once per snapshot: nearly every client asks for them at its start."""
+    snapshot = site.gateway.snapshot
+    kept = site.views.get("models")
+    if kept is None or kept[0] is not snapshot:
+        kept = site.views["models"] = (snapshot, [model_row(m) for m in snapshot.models.values()])
+    return kept[1]
+
+
+def _endpoint(model: Model, endpoint: Endpoint, provider_name: str) -> JsonObject:
+    return {
+        "name": f"{provider_name} | {model.canonical_slug}",
+        "model_id": model.canonical_slug,
+        "model_name": model.name,
+        "context_length": endpoint.context_tokens or 0,  # the schema has no null here
+        "pricing": _pricing(endpoint.pricing),
+        "provider_name": provider_name,
+        "tag": endpoint.tag,
+        "quantization": endpoint.quantization,
+        "max_completion_tokens": endpoint.max_completion_tokens,
+        "max_prompt_tokens": None,
+        "supported_parameters": sorted(endpoint.supported_parameters),
+        "status": 0,
+        "uptime_last_5m": None,
+        "uptime_last_30m": None,
+        "uptime_last_1d": None,
+        "supports_implicit_caching": False,
+        "latency_last_30m": None,
+        "throughput_last_30m": None,
+    }
+
+
+def _architecture(model: Model) -> JsonObject:
+    order = ("text", "image", "file", "audio", "video")
+    first = model.endpoints[0]
+    inputs = frozenset[str]().union(*(e.input_modalities for e in model.endpoints))
+    ordered_in = [m for m in order if m in inputs]
+    ordered_out = sorted(first.output_modalities, reverse=True)
+    return {
+        "modality": f"{'+'.join(ordered_in)}->{'+'.join(ordered_out)}",
+        "input_modalities": ordered_in,
+        "output_modalities": ordered_out,
+        "tokenizer": model.tokenizer,
+        "instruct_type": None,
+    }
+
+
+def _pricing(pricing: Pricing | None) -> JsonObject:
+    """USD per token as decimal strings; rates other than the two main ones only if not zero."""
+    if pricing is None:
+        return {"prompt": "0", "completion": "0"}
+    body = _rates(pricing, always=("prompt", "completion"))
+    if pricing.overrides:
+        body["overrides"] = [_override(override) for override in pricing.overrides]
+    return body
+
+
+def _override(override: PriceOverride) -> JsonObject:
+    conditions = {
+        name: value
+        for name in ("min_prompt_tokens", "utc_start", "utc_end")
+        if (value := getattr(override, name)) is not None
+    }
+    return {**conditions, **_rates(override, always=())}
+
+
+def _rates(prices: Pricing | PriceOverride, *, always: tuple[str, ...]) -> JsonObject:
+    body: JsonObject = {}
+    for name, field in _RATES:
+        rate = getattr(prices, field, None)
+        if name in always or rate:
+            body[name] = bytes(usd_number(rate or 0)).decode()
+    return body
+
+
+def _words(query: Mapping[str, str], name: str) -> set[str]:
+    return {word.strip() for word in query.get(name, "").split(",") if word.strip()}
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not text.isdigit() or (name == "limit" and not 1 <= int(text) <= 1000):
+        raise InvalidRequest(f"{name}: expected a whole number, got {text[:20]!r}")
+    return int(text)
+
+
+MODELS = Route(method="GET", path="/models", access="key", handler=models)
+COUNT = Route(method="GET", path="/models/count", access="key", handler=count)
+ENDPOINTS = Route(method="GET", path="/models/{slug...}/endpoints", access="key", handler=endpoints)
+PROVIDERS = Route(method="GET", path="/providers", access="key", handler=providers)

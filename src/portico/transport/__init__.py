@@ -1,0 +1,1 @@
+"""How requests reach providers: live, or replayed from recordings."""

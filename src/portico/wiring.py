@@ -1,0 +1,236 @@
+"""The composition root: the only place that names concrete adapters.
+
+From settings to a `Site` that can serve, with the demo where nothing else can
+be called.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from importlib import resources as package_files
+from random import Random
+
+import aiohttp
+import msgspec
+
+from portico import __version__, demo
+from portico.catalog import FREE as FREE_PRICE
+from portico.catalog import EndpointDeclaration, build_snapshot
+from portico.dialects import DIALECTS, Quirks
+from portico.gateway import Gateway
+from portico.jsonio import JsonError, loads
+from portico.ports import Store, Transport
+from portico.providers import PROVIDERS, Provider
+from portico.providers.signing import auth_headers
+from portico.resources import GatewayOptions, ProviderAccess, Resources
+from portico.server.request import Site
+from portico.settings import Secret, Settings, resolve_providers
+from portico.simulator import Simulator
+from portico.storage.sqlite import SqliteStore
+from portico.transport.live import LiveTransport
+from portico.transport.replaying import ReplayingTransport
+from portico.transport.switching import SwitchingTransport
+from portico.vocabulary import CatalogSnapshot
+
+DATABASE = "portico.db"
+_PROBE_S = 0.3
+_SIMULATOR = Provider(
+    slug="portico", name="Portico Simulator", base_url="", auth="none", key_env=()
+)
+
+
+class Assembly(msgspec.Struct, kw_only=True):
+    """Everything that one serving process holds. `aclose` gives it back.
+
+    `demo` tells that recordings and the simulator answer; `found` names what
+    was found instead; `warnings` are sentences for the operator.
+    """
+
+    site: Site
+    store: Store
+    transport: Transport
+    simulator: Simulator | None
+    demo: bool
+    found: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    async def aclose(self) -> None:
+        """Close connections, the simulator and the ledger, in that order."""
+        await self.transport.aclose()
+        if self.simulator is not None:
+            await self.simulator.aclose()
+        await self.store.aclose()
+
+
+async def assemble(
+    settings: Settings, environ: Mapping[str, str], *, force_demo: bool = False
+) -> Assembly:
+    """Open the ledger, find the providers and put the gateway together.
+
+    Raises:
+        ConfigError: a provider in the settings cannot be used.
+        OSError: the data directory cannot be used.
+    """
+    resolved = resolve_providers(settings, environ)
+    local = {} if force_demo else await _running_servers(resolved.local)
+    providers = {**resolved.providers, **{slug: resolved.local[slug] for slug in local}}
+    is_demo = force_demo or not providers
+    simulator = Simulator() if is_demo else None
+    live = LiveTransport(use_environment_proxies=_has_proxy(environ))
+    transport: Transport = live
+    if simulator is not None:
+        await simulator.start()
+        providers = {slug: PROVIDERS[slug] for slug in {row.provider for row in demo.DEMO_MODELS}}
+        transport = SwitchingTransport(
+            {_origin(simulator.url): live},
+            default=ReplayingTransport(demo.load_demo(), hint=demo.HINT),
+        )
+        snapshot = _demo_snapshot(providers)
+        providers["portico"] = msgspec.structs.replace(_SIMULATOR, base_url=simulator.url)
+        secrets = {slug: Secret("none") for slug in providers}
+    else:
+        snapshot = build_snapshot(catalog_data(), providers, settings.models, local)
+        secrets = resolved.secrets
+    store = SqliteStore.open(settings.server.data_dir / DATABASE)
+    gateway = Gateway(
+        Resources(
+            store=store,
+            transport=transport,
+            providers={
+                slug: provider_access(provider, secrets.get(slug), replayed=is_demo)
+                for slug, provider in providers.items()
+            },
+            options=_options(settings),
+            now_ms=now_ms,
+        ),
+        snapshot,
+        Random(),
+    )
+    site = Site(
+        gateway=gateway,
+        max_body_bytes=settings.limits.max_body_bytes,
+        public_catalog=settings.server.public_catalog,
+        facts={"mode": "demo" if is_demo else "live", "models": len(snapshot.models)},
+    )
+    return Assembly(
+        site=site,
+        store=store,
+        transport=transport,
+        simulator=simulator,
+        demo=is_demo,
+        found=tuple(sorted(provider.name for provider in providers.values())),
+        warnings=(*settings.warnings, *resolved.warnings),
+    )
+
+
+def provider_access(
+    provider: Provider, secret: Secret | None, *, replayed: bool = False
+) -> ProviderAccess:
+    """Bind a provider record to its dialect and key."""
+    return ProviderAccess(
+        slug=provider.slug,
+        name=provider.name,
+        dialect=DIALECTS[provider.dialect],
+        url=provider.base_url + provider.chat_path,
+        headers=(
+            ("Content-Type", "application/json"),
+            ("Accept", "application/json, text/event-stream"),
+            ("Accept-Encoding", "identity"),
+            ("User-Agent", f"portico/{__version__}"),
+            *provider.extra_headers,
+            *auth_headers(provider, secret.reveal() if secret else None),
+        ),
+        quirks=Quirks(
+            patch=provider.patch_chunk,
+            reasoning_outside_completion=provider.reasoning_outside_completion,
+            output_cap_field=provider.output_cap_field,
+            renamed_parameters=provider.renamed_parameters,
+            reasoning_field=provider.reasoning_field,
+            takes_stream_options=provider.takes_stream_options,
+            patch_request=provider.patch_request,
+        ),
+        replayed=replayed and provider.slug != _SIMULATOR.slug,
+        facts={
+            name: getattr(provider, name)
+            for name in (
+                "privacy_policy_url",
+                "terms_of_service_url",
+                "status_page_url",
+                "headquarters",
+                "datacenters",
+            )
+        },
+    )
+
+
+def catalog_data() -> bytes:
+    """The shipped catalogue file."""
+    return package_files.files("portico").joinpath("data/catalog.json").read_bytes()
+
+
+def now_ms() -> int:
+    """The wall clock, in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def _options(settings: Settings) -> GatewayOptions:
+    return GatewayOptions(
+        wire_profile=settings.stream.wire_profile,
+        stream_tail=settings.stream.stream_tail,
+        keepalive_s=settings.stream.keepalive_s,
+        stream_commit_after_s=settings.stream.stream_commit_after_s,
+        nonstream_keepalive_after_s=settings.stream.nonstream_keepalive_after_s,
+        default_output_tokens=settings.limits.default_output_tokens,
+        max_response_bytes=settings.limits.max_response_bytes,
+        deadlines=settings.deadlines,
+    )
+
+
+def _demo_snapshot(providers: Mapping[str, Provider]) -> CatalogSnapshot:
+    """The recorded models, each with the endpoint that was recorded, and the simulator."""
+    simulator = EndpointDeclaration(
+        model="portico/simulator",
+        provider="portico",
+        upstream_model="portico-simulator",
+        context_tokens=131_072,
+        pricing=FREE_PRICE,
+    )
+    everything = build_snapshot(catalog_data(), {**providers, "portico": _SIMULATOR}, (simulator,))
+    served = {(row.model, row.provider) for row in demo.DEMO_MODELS}
+    served.add((simulator.model, simulator.provider))
+    models = {}
+    for slug, model in everything.models.items():
+        kept = tuple(e for e in model.endpoints if (model.slug, e.provider) in served)
+        if kept:
+            models[slug] = msgspec.structs.replace(model, endpoints=kept)
+    aliases = {name: slug for name, slug in everything.aliases.items() if slug in models}
+    return CatalogSnapshot(version=everything.version + "+demo", models=models, aliases=aliases)
+
+
+async def _running_servers(candidates: Mapping[str, Provider]) -> dict[str, list[str]]:
+    """Ask the usual ports of this machine for model servers; return what each lists."""
+    if not candidates:
+        return {}
+    timeout = aiohttp.ClientTimeout(total=_PROBE_S)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        answers = await asyncio.gather(*(_listed(session, p) for p in candidates.values()))
+    return {slug: ids for slug, ids in zip(candidates, answers, strict=True) if ids}
+
+
+async def _listed(session: aiohttp.ClientSession, provider: Provider) -> list[str]:
+    try:
+        async with session.get(provider.base_url + "/models") as answer:
+            if answer.status != 200:
+                return []
+            body = loads(await answer.read())
+            return [str(row["id"]) for row in body["data"]]
+    except (aiohttp.ClientError, TimeoutError, OSError, JsonError, LookupError, TypeError):
+        return []
+
+
+def _origin(url: str) -> str:
+    return "/".join(url.split("/", 3)[:3])
+
+
+def _has_proxy(environ: Mapping[str, str]) -> bool:
+    return any(environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY"))

@@ -1,0 +1,149 @@
+"""One upstream stream in, one client stream out: goldens, and laws over every stream."""
+
+from pathlib import Path
+
+import pytest
+
+from portico.dialects import DIALECTS, Envelope, Quirks, StreamRelay, relay_between
+from portico.errors import StreamBroken, UpstreamRejected
+from portico.vocabulary import Cost
+from tests.conftest import body_of, recorded
+
+GOLDEN = Path(__file__).parent / "golden"
+CASES = sorted(path.name.removesuffix(".upstream.sse") for path in GOLDEN.glob("*.upstream.sse"))
+CHAT = DIALECTS["openai_chat"]
+COST = Cost(prompt_picousd=20_000_000, completion_picousd=12_000_000)
+
+
+def envelope(**changes) -> Envelope:
+    fields = {
+        "generation_id": "gen-1758703127-HhgBCe5YfgeAGz9bvnU7",
+        "created_s": 1758703127,
+        "model": "acme/orca-2",
+        "provider": "Acme",
+    }
+    return Envelope(**{**fields, **changes})
+
+
+def relay_bytes(relay: StreamRelay, pieces: list[bytes]) -> bytes:
+    out = [relay.feed(piece) for piece in pieces]
+    if relay.error is None:
+        out.append(relay.end())
+    if relay.error is None:
+        out.append(relay.trailer(COST))
+    return b"".join(out)
+
+
+def pieces_of(stream: bytes, size: int) -> list[bytes]:
+    return [stream[i : i + size] for i in range(0, len(stream), size)]
+
+
+@pytest.mark.parametrize("profile", ["current", "2025"])
+@pytest.mark.parametrize("case", CASES)
+def test_stream_is_written_as_the_golden_says(case, profile, golden):
+    upstream = (GOLDEN / f"{case}.upstream.sse").read_bytes()
+    tail = "null_finish" if profile == "2025" else "repeat_finish"
+    relay = relay_between(CHAT, CHAT, Quirks(), envelope(profile=profile, stream_tail=tail))
+
+    actual = relay_bytes(relay, [upstream])
+
+    golden(GOLDEN / f"{case}.{profile}.sse", actual)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1024])
+@pytest.mark.parametrize("case", CASES)
+def test_output_does_not_depend_on_how_the_network_split_the_bytes(case, size):
+    upstream = (GOLDEN / f"{case}.upstream.sse").read_bytes()
+    whole, split = (relay_between(CHAT, CHAT, Quirks(), envelope()) for _ in range(2))
+
+    assert relay_bytes(split, pieces_of(upstream, size)) == relay_bytes(whole, [upstream])
+    assert split.usage == whole.usage
+    assert split.output_chars == whole.output_chars
+
+
+def test_every_recorded_stream_is_the_same_at_every_split_and_by_both_ways():
+    checked = 0
+    for record in recorded("openai-chat"):
+        stream = body_of(record)
+        if not record["stream"] or not stream or record["response"]["status"] != 200:
+            continue
+        general = StreamRelay(
+            CHAT.stream_decoder(Quirks(), "gen-1"), CHAT.stream_encoder(envelope())
+        )
+        expected = relay_bytes(general, [stream])
+        for size in (1, 3, 64, len(stream)):
+            relay = relay_between(CHAT, CHAT, Quirks(), envelope(generation_id="gen-1"))
+            relay._encoder = CHAT.stream_encoder(envelope())
+            assert relay_bytes(relay, pieces_of(stream, size)) == expected, record["id"]
+        checked += 1
+    assert checked > 100
+
+
+@pytest.mark.parametrize(
+    ("tail", "finish_of_usage_chunk"),
+    [
+        ("repeat_finish", '"finish_reason":"stop","native_finish_reason":"stop"}],"usage"'),
+        ("null_finish", '"finish_reason":null,"native_finish_reason":null}],"usage"'),
+        ("empty_choices", '"choices":[],"usage"'),
+    ],
+)
+def test_the_tail_takes_the_form_that_is_asked_for(tail, finish_of_usage_chunk):
+    stream = (
+        b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
+        b'data: {"id":"1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],'
+        b'"usage":{"prompt_tokens":20,"completion_tokens":4,"total_tokens":24}}\n\n'
+        b"data: [DONE]\n\n"
+    )
+    relay = relay_between(CHAT, CHAT, Quirks(), envelope(stream_tail=tail))
+
+    actual = relay_bytes(relay, [stream]).decode()
+
+    assert finish_of_usage_chunk in actual
+    assert '"cost":0.000032' in actual
+    assert actual.endswith("data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"",
+        b": comment\n\n",
+        b"data: [DONE]\n\n",
+        b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n',
+        b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\ndata: {"choi',
+        b'data: {"choices":[{"index":0,"delta":"what?"}]}\n\n',
+        b'data: {"choices":5}\n\n',
+        b"data: 17\n\n",
+        b'data: {"choices":[{"index":0,"delta":{"content":"\xff\xfe"}}]}\n\n',
+    ],
+)
+def test_a_stream_that_never_says_why_it_ended_is_broken(stream):
+    relay = relay_between(CHAT, CHAT, Quirks(), envelope())
+
+    relay_bytes(relay, [stream])
+
+    assert isinstance(relay.error, StreamBroken)
+
+
+def test_an_error_after_text_keeps_the_text_that_came_in_the_same_read():
+    relay = relay_between(CHAT, CHAT, Quirks(), envelope())
+
+    out = relay.feed(
+        b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n'
+        b'event: error\ndata: {"error":{"message":"bad call","status_code":400}}\n\n'
+    )
+
+    assert b'"content":"Hel"' in out
+    assert isinstance(relay.error, UpstreamRejected)
+
+
+def test_reasoning_is_left_out_when_the_client_excludes_it():
+    relay = relay_between(CHAT, CHAT, Quirks(), envelope(exclude_reasoning=True))
+
+    out = relay.feed(
+        b'data: {"choices":[{"index":0,"delta":{"reasoning":"hm"}}]}\n\n'
+        b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
+    )
+
+    assert b"reasoning" not in out
+    assert b"Hi" in out
