@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 JsonObject = dict[str, Any]
-JsonError = msgspec.DecodeError
+JsonError = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding can raise, for an `except` clause: bad JSON, bad UTF-8, bottomless nesting."""
 
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()

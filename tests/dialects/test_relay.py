@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from tests.conftest import body_of, recorded
 
 from portico.dialects import DIALECTS, Envelope, Quirks, StreamRelay, relay_between
 from portico.errors import StreamBroken, UpstreamRejected
 from portico.vocabulary import Cost
-from tests.conftest import body_of, recorded
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(path.name.removesuffix(".upstream.sse") for path in GOLDEN.glob("*.upstream.sse"))

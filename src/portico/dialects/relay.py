@@ -22,7 +22,7 @@ from portico.vocabulary import (
     Usage,
 )
 
-_UNREADABLE = (JsonError, LookupError, TypeError, AttributeError, ValueError)
+_UNREADABLE = (*JsonError, LookupError, TypeError, AttributeError, ValueError)
 
 
 class StreamRelay:

@@ -13,7 +13,7 @@ import msgspec
 
 from portico.dialects.base import Quirks, RawFields, RequestHead
 from portico.errors import InvalidRequest
-from portico.jsonio import JsonObject, dumps, loads
+from portico.jsonio import JsonError, JsonObject, dumps, loads
 
 Number = int | float
 
@@ -110,10 +110,10 @@ def read_head(body: bytes) -> RequestHead:
         typed = _decode_body(body)
     except msgspec.ValidationError as error:
         raise InvalidRequest(_explain(error)) from None
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(f"The request body is not valid JSON: {error}") from None
     except RecursionError:
         raise InvalidRequest("The request body is nested too deeply.") from None
+    except JsonError as error:
+        raise InvalidRequest(f"The request body is not valid JSON: {error}") from None
     _check(typed)
     cap = (
         typed.max_completion_tokens if typed.max_completion_tokens is not None else typed.max_tokens

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from portico.jsonio import JsonError
+
 
 class _Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     content: str
@@ -47,6 +49,6 @@ def added_text(data: bytes) -> str | None:
     """The text that a chunk adds to the only answer; None if it does more, or nothing."""
     try:
         choice = _decode(data).choices[0]
-    except msgspec.DecodeError:
+    except JsonError:
         return None
     return choice.delta.content or None if choice.index == 0 else None
