@@ -75,10 +75,15 @@ class InsufficientCredits(ClientError):
 
 
 class KeyLimitExceeded(ClientError):
-    """The key's own limit does not leave room for the request."""
+    """The key's own limit does not leave room for the request.
+
+    `left_picousd` is what the limit still leaves, None if whoever raised it did
+    not say; it is for the message, not for the client's metadata.
+    """
 
     status = 403
     error_type = "payment_required"
+    left_picousd: int | None = None
 
 
 class NotFound(ClientError):

@@ -104,12 +104,17 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """A request to set money aside: the upper bound of what a generation can cost."""
+    """A request to set money aside: the upper bound of what a generation can cost.
+
+    `model` is the slug asked for, so that a generation interrupted by a crash
+    can still say what it was.
+    """
 
     generation_id: str
     key: ApiKey
     amount_picousd: int
     created_ms: int
+    model: str = ""
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):

@@ -80,7 +80,7 @@ class Reasoning(msgspec.Struct, frozen=True, kw_only=True, tag="reasoning"):
     index: int | None = None
 
 
-class Unknown(msgspec.Struct, frozen=True, kw_only=True, tag="unknown"):
+class Unknown(msgspec.Struct, frozen=True, kw_only=True, tag="unknown", tag_field="part"):
     """A content part the hub has no word for, as it was sent."""
 
     type: str

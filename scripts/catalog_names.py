@@ -1,0 +1,283 @@
+"""Names and facts that `build_catalog.py` cannot derive: read it as a table."""
+
+import re
+
+# Source of prices (genai-prices provider) to Portico's provider slug.
+HOSTS = {
+    "avian": "avian",
+    "baseten": "baseten",
+    "cerebras": "cerebras",
+    "cloudflare": "cloudflare",
+    "databricks": "databricks",
+    "deepseek": "deepseek",
+    "fireworks": "fireworks",
+    "google": "google-ai-studio",
+    "groq": "groq",
+    "minimax": "minimax",
+    "mistral": "mistral",
+    "moonshotai": "moonshotai",
+    "novita": "novita",
+    "openai": "openai",
+    "ovhcloud": "ovhcloud",
+    "perplexity": "perplexity",
+    "together": "together",
+    "x-ai": "xai",
+    "zai": "z-ai",
+}
+
+# Providers that serve their own models under bare names, and the author in their slugs.
+FIRST_PARTY = {
+    "deepseek": "deepseek",
+    "google-ai-studio": "google",
+    "minimax": "minimax",
+    "mistral": "mistralai",
+    "moonshotai": "moonshotai",
+    "openai": "openai",
+    "perplexity": "perplexity",
+    "xai": "x-ai",
+    "z-ai": "z-ai",
+}
+
+# Organisation in a native id (lower case) to the author in slugs.
+ORGANISATIONS = {
+    "deepseek-ai": "deepseek",
+    "essential-ai": "essentialai",
+    "huggingfaceh4": "huggingfaceh4",
+    "inclusionai": "inclusionai",
+    "meta": "meta-llama",
+    "meta-models": "meta",
+    "minimaxai": "minimax",
+    "mistral": "mistralai",
+    "models": "",
+    "reflection": "reflection",
+    "ricursive-ai": "ricursiveai",
+    "routers": "",
+    "xiaomimimo": "xiaomi",
+    "zai": "z-ai",
+    "zai-org": "z-ai",
+}
+
+# Native ids whose slug cannot be derived: provider to native id to slug.
+KNOWN_SLUGS = {
+    "cerebras": {
+        "llama-3.3-70b": "meta-llama/llama-3.3-70b-instruct",
+        "llama3.1-8b": "meta-llama/llama-3.1-8b-instruct",
+        "qwen-3-32b": "qwen/qwen3-32b",
+        "qwen-3-coder-480b": "qwen/qwen3-coder",
+        "qwen-3.8-27b": "qwen/qwen3.8-27b",
+        "zai-glm-4.7": "z-ai/glm-4.7",
+        "gemma-4-31b": "google/gemma-4-31b-it",
+    },
+    "cloudflare": {
+        "@cf/nvidia/nemotron-3-120b-a12b": "nvidia/nemotron-3-super-120b-a12b",
+    },
+    "databricks": {
+        "databricks-meta-llama-3-1-8b-instruct": "meta-llama/llama-3.1-8b-instruct",
+        "databricks-meta-llama-3-3-70b-instruct": "meta-llama/llama-3.3-70b-instruct",
+        "databricks-qwen35-122b-a10b": "qwen/qwen3.5-122b-a10b",
+    },
+    "deepseek": {
+        # Names for whatever is current, not for one model.
+        "deepseek-chat": "deepseek/deepseek-chat",
+        "deepseek-reasoner": "deepseek/deepseek-reasoner",
+        "deepseek-flash": "deepseek/deepseek-flash",
+    },
+    "fireworks": {
+        "accounts/fireworks/models/deepseek-v3-0324": "deepseek/deepseek-chat-v3-0324",
+        "accounts/fireworks/models/deepseek-v4p1-flash": "deepseek/deepseek-v4.1-flash",
+        "accounts/fireworks/models/deepseek-v4-pro": "deepseek/deepseek-v4-pro",
+        "accounts/fireworks/models/deepseek-v4-flash": "deepseek/deepseek-v4-flash",
+        "accounts/fireworks/models/llama4-maverick-instruct-basic": "meta-llama/llama-4-maverick",
+        "accounts/fireworks/models/nemotron-3-ultra-nvfp4": "nvidia/nemotron-3-ultra-550b-a55b",
+        "accounts/fireworks/models/ember-1": "fireworks/ember-1",
+    },
+    "groq": {
+        "gemma2-9b-it": "google/gemma-2-9b-it",
+        "llama-3.1-405b-reasoning": "meta-llama/llama-3.1-405b-instruct",
+        "llama-3.1-70b-versatile": "meta-llama/llama-3.1-70b-instruct",
+        "llama-3.1-8b-instant": "meta-llama/llama-3.1-8b-instruct",
+        "llama-3.2-11b-vision-preview": "meta-llama/llama-3.2-11b-vision-instruct",
+        "llama-3.2-1b-preview": "meta-llama/llama-3.2-1b-instruct",
+        "llama-3.2-3b-preview": "meta-llama/llama-3.2-3b-instruct",
+        "llama-3.2-90b-vision-preview": "meta-llama/llama-3.2-90b-vision-instruct",
+        "llama-3.3-70b-versatile": "meta-llama/llama-3.3-70b-instruct",
+        "llama3-70b-8192": "meta-llama/llama-3-70b-instruct",
+        "llama3-8b-8192": "meta-llama/llama-3-8b-instruct",
+        "mistral-saba-24b": "mistralai/mistral-saba",
+        "mixtral-8x7b-32768": "mistralai/mixtral-8x7b-instruct",
+        "moonshotai/kimi-k2-instruct": "moonshotai/kimi-k2",
+        "moonshotai/kimi-k2-instruct-0905": "moonshotai/kimi-k2-0905",
+    },
+    "huggingface": {
+        "Qwen/Qwen3-235B-A22B-Instruct-2507": "qwen/qwen3-235b-a22b-2507",
+        "Qwen/Qwen3-Coder-480B-A35B-Instruct": "qwen/qwen3-coder",
+        "deepseek-ai/DeepSeek-V3": "deepseek/deepseek-chat",
+        "deepseek-ai/DeepSeek-V3-0324": "deepseek/deepseek-chat-v3-0324",
+        "deepseek-ai/DeepSeek-V3.1": "deepseek/deepseek-chat-v3.1",
+        "moonshotai/Kimi-K2-Instruct": "moonshotai/kimi-k2",
+        "moonshotai/Kimi-K2-Instruct-0905": "moonshotai/kimi-k2-0905",
+    },
+    "mistral": {
+        "codestral-2501": "mistralai/codestral-2501",
+        "devstral-small-2507": "mistralai/devstral-small",
+        "magistral-medium-latest": "mistralai/magistral-medium-latest",
+        "magistral-small-latest": "mistralai/magistral-small-latest",
+        "ministral-3b-latest": "mistralai/ministral-3b-latest",
+        "ministral-8b-2410": "mistralai/ministral-8b",
+        "mistral-large-4-0": "mistralai/mistral-large-4-0",
+        "mistral-large-latest": "mistralai/mistral-large",
+        "mistral-medium-2505": "mistralai/mistral-medium-3",
+        "mistral-medium-2508": "mistralai/mistral-medium-3.1",
+        "mistral-medium-2604": "mistralai/mistral-medium-3-5",
+        "mistral-small-2506": "mistralai/mistral-small-3.2-24b-instruct",
+        "open-mistral-7b": "mistralai/mistral-7b-instruct",
+        "open-mistral-nemo": "mistralai/mistral-nemo",
+        "open-mixtral-8x22b": "mistralai/mixtral-8x22b-instruct",
+        "open-mixtral-8x7b": "mistralai/mixtral-8x7b-instruct",
+        "pixtral-large-2411": "mistralai/pixtral-large-2411",
+        "pixtral-12b-latest": "mistralai/pixtral-12b",
+        "voxtral-small-2507": "mistralai/voxtral-small-24b-2507",
+        "deepseek-v4-1-flash-1017": "deepseek/deepseek-v4.1-flash",
+        "zai-glm-5-3": "z-ai/glm-5.3",
+        "zai-glm-5-3-flash": "z-ai/glm-5.3-flash",
+    },
+    "moonshotai": {
+        "kimi-k2-0711-preview": "moonshotai/kimi-k2",
+        "kimi-k2-0905-preview": "moonshotai/kimi-k2-0905",
+    },
+    "novita": {
+        "deepseek/deepseek_v3": "deepseek/deepseek-chat",
+        "moonshotai/kimi-k2-instruct": "moonshotai/kimi-k2",
+        "sao10k/l3-70b-euryale-v2.1": "sao10k/l3-euryale-70b",
+        "sao10k/l3-8b-lunaris": "sao10k/l3-lunaris-8b",
+        "sao10k/l31-70b-euryale-v2.2": "sao10k/l3.1-euryale-70b",
+        "minimaxai/minimax-m1-80k": "minimax/minimax-m1",
+    },
+    "openai": {
+        "o3-mini-high": "openai/o3-mini-high",
+        "o4-mini-high": "openai/o4-mini-high",
+        "gpt-4-0613": "openai/gpt-4-0613",
+        "gpt-4o-mini-2024-07-18": "openai/gpt-4o-mini-2024-07-18",
+    },
+    "ovhcloud": {
+        "Mistral-7B-Instruct-v0.3": "mistralai/mistral-7b-instruct-v0.3",
+        "Mistral-Nemo-Instruct-2407": "mistralai/mistral-nemo",
+        "Mistral-Small-3.2-24B-Instruct-2506": "mistralai/mistral-small-3.2-24b-instruct",
+        "Mixtral-8x7B-Instruct-v0.1": "mistralai/mixtral-8x7b-instruct",
+    },
+    "perplexity": {
+        "perplexity/deepseek-v4-pro-0813": "deepseek/deepseek-v4-pro-0813",
+        "perplexity/glm-5.3": "z-ai/glm-5.3",
+        "perplexity/glm-5.3-flash": "z-ai/glm-5.3-flash",
+        "perplexity/kimi-k3": "moonshotai/kimi-k3",
+    },
+    "together": {
+        "meta-llama/Llama-3.3-70B-Instruct-Turbo": "meta-llama/llama-3.3-70b-instruct",
+        "meta-llama/Llama-3-70b-chat-hf": "meta-llama/llama-3-70b-instruct",
+        "meta-llama/Llama-3-8b-chat-hf": "meta-llama/llama-3-8b-instruct",
+        "meta-llama/Meta-Llama-3.1-405B-Instruct-Turbo": "meta-llama/llama-3.1-405b-instruct",
+        "meta-llama/Meta-Llama-3.1-70B-Instruct-Turbo": "meta-llama/llama-3.1-70b-instruct",
+        "meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo": "meta-llama/llama-3.1-8b-instruct",
+        "mistralai/Mixtral-8x22B-Instruct-v0.1": "mistralai/mixtral-8x22b-instruct",
+        "mistralai/Mixtral-8x7B-Instruct-v0.1": "mistralai/mixtral-8x7b-instruct",
+        "meta-models/Muse-Spark-Open-816B-A42B": "meta/muse-spark-open",
+        "nvidia/NVIDIA-Nemotron-3.5-Super-VL": "nvidia/nemotron-3.5-super-vl",
+        "reflection/Beam-1.0-501B-A23B": "reflection/beam-1.0-501b-a23b",
+        "ricursive-ai/Ripple-65B-Preview": "ricursiveai/ripple-65b-preview",
+    },
+    "xai": {
+        "grok-4-0709": "x-ai/grok-4",
+        "grok-4-1-fast": "x-ai/grok-4.1-fast",
+        "grok-4-fast": "x-ai/grok-4-fast",
+        "grok-3": "x-ai/grok-3",
+        "grok-3-mini": "x-ai/grok-3-mini",
+        "grok-4.20": "x-ai/grok-4.20",
+        "grok-4.20-multi-agent": "x-ai/grok-4.20-multi-agent",
+    },
+    "z-ai": {
+        "glm-4-32b-0414-128k": "z-ai/glm-4-32b",
+    },
+}
+
+# Ids of the price data that the provider's own API does not know.
+ALIASES_ONLY = {
+    "deepseek": frozenset({"deepseek-v3.1-terminus", "deepseek-v3.2", "deepseek-v3.2-exp"}),
+    "google-ai-studio": frozenset(
+        {"gemini-flash-1.5", "gemini-flash-1.5-8b", "gemini-pro", "gemini-pro-1.5", "gemma-3"}
+    ),
+    "openai": frozenset({"gpt-oss-120b", "gpt-oss-20b", "gpt-oss-safeguard-20b", "gpt-4-32k"}),
+    "mistral": frozenset({"mistral-medium-3-1", "mistral-medium", "mistral-tiny", "mistral-7b"}),
+    "moonshotai": frozenset({"kimi-k2"}),
+}
+
+# OpenAI serves these through its Responses API only.
+RESPONSES_ONLY = re.compile(r"-pro(-|$)|codex|cyber|rosalind")
+
+# Models that do not answer chat completions, or whose price is per something else.
+NOT_CHAT = re.compile(
+    r"embed|whisper|(^|[/-])(tts|bge|gte)(-|$)|transcribe|moderation|realtime|ocr|rerank|robotics"
+    r"|lyria|-live|live-|voice|orpheus|dall-e|davinci|curie|babbage|/ada$|^ada$|^ft:|\.ft-"
+    r"|gpt-3\.5-turbo-instruct|image|nano-banana|omni-flash|computer-use|prompt-guard|m2m100"
+    r"|indictrans|distilbert|deep-research|guard-[0-9]|google/claude|-maas$"
+)
+
+# Who makes it, as it is written in display names.
+AUTHOR_NAMES = {
+    "amazon": "Amazon",
+    "anthropic": "Anthropic",
+    "cohere": "Cohere",
+    "deepseek": "DeepSeek",
+    "google": "Google",
+    "meta": "Meta",
+    "meta-llama": "Meta",
+    "minimax": "MiniMax",
+    "mistralai": "Mistral",
+    "moonshotai": "MoonshotAI",
+    "nvidia": "NVIDIA",
+    "openai": "OpenAI",
+    "perplexity": "Perplexity",
+    "qwen": "Qwen",
+    "x-ai": "xAI",
+    "z-ai": "Z.AI",
+}
+
+# What newer models read besides text, first match wins; only where no listing says it.
+MODALITY_RULES = (
+    (r"^openai/gpt-(4o|audio)-?(audio|mini-audio)?", ("image", "file")),
+    (r"^openai/(gpt-(4\.|5|6|chat)|o1$|o3$|o3-pro|o4|codex|gpt-4-turbo)", ("image", "file")),
+    (r"^anthropic/claude", ("image", "file")),
+    (r"^google/gemini", ("image", "file", "audio", "video")),
+    (r"^google/gemma-(3|4)", ("image",)),
+    (r"^x-ai/grok-(4|2-vision|vision)", ("image",)),
+    (r"^meta-llama/llama-(4|3\.2-(11|90)b)", ("image",)),
+    (r"^meta/muse-", ("image",)),
+    (
+        r"^mistralai/(pixtral|mistral-medium|mistral-small-|mistral-large-(2512|4)|ministral)",
+        ("image",),
+    ),
+    (r"^mistralai/voxtral", ("audio",)),
+    (r"^moonshotai/kimi-(k2\.[5-9]|k3|vl)", ("image",)),
+    (r"^qwen/.*(-vl|vl-|3\.[5-9]|omni)", ("image", "video")),
+    (r"^z-ai/glm-[45](\.\d)?v", ("image",)),
+    (r"^perplexity/sonar", ("image",)),
+    (r"^amazon/nova-(lite|pro|premier|2)", ("image",)),
+    (r"(-|/)vl(-|$)|vision", ("image",)),
+)
+
+# Tokenizer families of `GET /models`, first match wins; only where no listing says it.
+TOKENIZERS = (
+    (r"^openai/gpt-oss", "Other"),
+    (r"^openai/", "GPT"),
+    (r"^anthropic/", "Claude"),
+    (r"^google/", "Gemini"),
+    (r"^x-ai/", "Grok"),
+    (r"^meta-llama/llama-4", "Llama4"),
+    (r"^meta-llama/llama-3", "Llama3"),
+    (r"^meta-llama/llama-2", "Llama2"),
+    (r"^mistralai/", "Mistral"),
+    (r"^deepseek/", "DeepSeek"),
+    (r"^qwen/qwen3", "Qwen3"),
+    (r"^qwen/", "Qwen"),
+    (r"^cohere/", "Cohere"),
+    (r"^amazon/", "Nova"),
+)

@@ -1,0 +1,118 @@
+"""Spending limits: the windows they count in and the sentences that refuse a request.
+
+Arithmetic only; the store decides and the clock is an argument. Windows start
+at 00:00 UTC: daily every day, weekly on Monday, monthly on the 1st. A limit
+without a reset counts everything the key ever spent.
+"""
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+
+from portico.vocabulary import LimitReset, Spending
+
+DAY_MS = 86_400_000
+PICOUSD = 10**12
+MAX_PICOUSD = 2**63 - 1
+"""The largest amount a ledger row can hold: a little over nine million dollars."""
+
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_WORDS: dict[LimitReset | None, str] = {
+    None: "total",
+    "daily": "daily",
+    "weekly": "weekly",
+    "monthly": "monthly",
+}
+
+
+def utc_day(at_ms: int) -> int:
+    """Return the number of the UTC day `at_ms` falls in, counted from 1970-01-01."""
+    return at_ms // DAY_MS
+
+
+def window_start_day(reset: LimitReset | None, now_ms: int) -> int | None:
+    """Return the first UTC day of the window `now_ms` lies in; None: all time.
+
+    >>> window_start_day("weekly", 1_790_000_000_000)  # Monday 2026-09-21, 14:13
+    20717
+    """
+    day = utc_day(now_ms)
+    match reset:
+        case "daily":
+            return day
+        case "weekly":
+            return day - (day + 3) % 7  # 1970-01-01 was a Thursday
+        case "monthly":
+            return day - date.fromordinal(_EPOCH_ORDINAL + day).day + 1
+        case _:
+            return None
+
+
+def spent_picousd(spending: Spending, reset: LimitReset | None) -> int:
+    """Return the part of `spending` that counts towards a limit with this reset."""
+    match reset:
+        case "daily":
+            return spending.daily_picousd
+        case "weekly":
+            return spending.weekly_picousd
+        case "monthly":
+            return spending.monthly_picousd
+        case _:
+            return spending.total_picousd
+
+
+def left_picousd(*, limit_picousd: int, spent_picousd: int, held_picousd: int) -> int:
+    """Return what a new hold may take; negative after an overrun."""
+    return limit_picousd - spent_picousd - held_picousd
+
+
+def limit_message(
+    *, name: str, reset: LimitReset | None, left_picousd: int, needed_picousd: int
+) -> str:
+    """Say that a key's limit refuses a request: what is left and what was asked for.
+
+    The first sentence is what clients of OpenRouter match on (errors-limits, section 6).
+
+    >>> limit_message(name="ci", reset=None, left_picousd=3_100_000_000,
+    ...               needed_picousd=12_000_000_000)
+    'Key limit exceeded (total limit). Key "ci" has $0.0031 left; this request needs up to $0.0120.'
+    """
+    left = format_usd(max(0, left_picousd))
+    return (
+        f"Key limit exceeded ({_WORDS[reset]} limit). "
+        f'Key "{name}" has {left} left; this request needs up to {format_usd(needed_picousd)}.'
+    )
+
+
+def format_usd(amount_picousd: int) -> str:
+    """Write an amount for a person, exactly: at least four decimals, more only if needed.
+
+    >>> format_usd(12_000_000_000), format_usd(1_500), format_usd(25 * PICOUSD)
+    ('$0.0120', '$0.0000000015', '$25.0000')
+    """
+    sign = "-" if amount_picousd < 0 else ""
+    whole, part = divmod(abs(amount_picousd), PICOUSD)
+    decimals = f"{part:012d}".rstrip("0").ljust(4, "0")
+    return f"{sign}${whole}.{decimals}"
+
+
+def parse_usd(text: str) -> int:
+    """Read an amount in dollars, such as "25.00", as pico-dollars.
+
+    Raises:
+        ValueError: not a plain number, negative, finer than a pico-dollar, or
+            more than a ledger row can hold.
+    """
+    try:
+        amount = Decimal(text.strip().removeprefix("$"))
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not an amount in dollars, such as 25.00") from None
+    if not amount.is_finite() or amount < 0:
+        raise ValueError(f"{text!r} must be zero or more dollars")
+    if amount > MAX_PICOUSD // PICOUSD:
+        raise ValueError(f"{text!r} is more than the ledger can hold ($9,223,372)")
+    if (amount.as_tuple().exponent if amount else 0) < -40:  # type: ignore[operator]  # finite
+        raise ValueError(f"{text!r} is finer than a pico-dollar")
+    picousd = amount * PICOUSD
+    if picousd != picousd.to_integral_value():
+        raise ValueError(f"{text!r} is finer than a pico-dollar")
+    return int(picousd)

@@ -1,0 +1,148 @@
+"""What a usage costs at a price: exact integer arithmetic in pico-dollars.
+
+Rules: contract of `usage.cost` and of `pricing.overrides` in `GET /models`.
+"""
+
+import msgspec
+
+from portico.vocabulary import Cost, PriceOverride, Pricing, Usage
+
+_PICOUSD_DIGITS = 12
+_PICOUSD_PER_USD = 1_000_000_000_000
+_RATES = tuple(name for name in PriceOverride.__struct_fields__ if name.endswith("_picousd"))
+
+
+def cost(usage: Usage, pricing: Pricing, *, at_utc: str = "1200") -> Cost:
+    """Return what `usage` comes to, by side.
+
+    Each token is charged once, at the most specific rate that is set:
+
+        input, input video        prompt rate
+        cache read                cache read rate, else prompt
+        cache write               cache write rate, else prompt
+        cache write 1 h           its rate, else cache write, else prompt
+        input audio               its rate, else prompt
+        output, output image      completion rate (reasoning is part of output)
+        output audio              its rate, else completion
+
+    Args:
+        usage: counts in disjoint buckets. What is negative in them (a
+            provider's mistake) counts as zero, so a cost never is negative.
+        pricing: the endpoint's price when the request was planned. Never look
+            it up again afterwards: it may have changed.
+        at_utc: time of day as "HHMM" when the request was planned, for prices
+            that depend on it.
+
+    >>> kimi = Pricing(prompt_picousd=1_000_000, completion_picousd=3_000_000)
+    >>> cost(Usage(input_tokens=20, output_tokens=4), kimi).total_picousd
+    32000000
+    """
+    rates = _rates(pricing, prompt_tokens=usage.prompt_tokens, at_utc=at_utc)
+    prompt, completion = rates.prompt_picousd, rates.completion_picousd
+    cache_read = _first(rates.cache_read_picousd, prompt)
+    cache_write = _first(rates.cache_write_picousd, prompt)
+    cache_write_1h = _first(rates.cache_write_1h_picousd, cache_write)
+    input_audio = _first(rates.input_audio_picousd, prompt)
+    output_audio = _first(rates.output_audio_picousd, completion)
+    return Cost(
+        prompt_picousd=max(0, usage.input_tokens) * prompt
+        + max(0, usage.input_video_tokens) * prompt
+        + max(0, usage.cache_read_tokens) * cache_read
+        + max(0, usage.cache_write_tokens) * cache_write
+        + max(0, usage.cache_write_1h_tokens) * cache_write_1h
+        + max(0, usage.input_audio_tokens) * input_audio,
+        completion_picousd=max(0, usage.output_tokens) * completion
+        + max(0, usage.output_image_tokens) * completion
+        + max(0, usage.output_audio_tokens) * output_audio,
+        request_picousd=pricing.request_picousd,
+    )
+
+
+def upper_bound(prompt_tokens_bound: int, output_tokens_bound: int, pricing: Pricing) -> int:
+    """Return pico-dollars that no usage within the bounds can exceed, at any time of day.
+
+    It takes the dearest rate of each side, because nobody knows beforehand
+    how many tokens will be written to a cache or be audio. Rates for longer
+    prompts than the bound are left out.
+
+    >>> kimi = Pricing(prompt_picousd=1_000_000, completion_picousd=3_000_000)
+    >>> upper_bound(20, 4, kimi)
+    32000000
+    """
+    reachable = [
+        override
+        for override in pricing.overrides
+        if override.min_prompt_tokens is None or override.min_prompt_tokens < prompt_tokens_bound
+    ]
+    sources: list[Pricing | PriceOverride] = [pricing, *reachable]
+    prompt = max(
+        rate or 0
+        for source in sources
+        for rate in (
+            source.prompt_picousd,
+            source.cache_read_picousd,
+            source.cache_write_picousd,
+            source.cache_write_1h_picousd,
+            source.input_audio_picousd,
+        )
+    )
+    completion = max(
+        rate or 0
+        for source in sources
+        for rate in (source.completion_picousd, source.output_audio_picousd)
+    )
+    return (
+        max(0, prompt_tokens_bound) * prompt
+        + max(0, output_tokens_bound) * completion
+        + pricing.request_picousd
+    )
+
+
+def _rates(pricing: Pricing, *, prompt_tokens: int, at_utc: str) -> Pricing:
+    """Return the rates that apply: base rates with every matching override laid over."""
+    if not pricing.overrides:
+        return pricing
+    changes: dict[str, int] = {}
+    for override in pricing.overrides:
+        if _applies(override, prompt_tokens=prompt_tokens, at_utc=at_utc):
+            for name in _RATES:
+                rate = getattr(override, name)
+                if rate is not None:
+                    changes[name] = rate
+    return msgspec.structs.replace(pricing, **changes)
+
+
+def _applies(override: PriceOverride, *, prompt_tokens: int, at_utc: str) -> bool:
+    if override.min_prompt_tokens is not None and prompt_tokens <= override.min_prompt_tokens:
+        return False
+    start, end = override.utc_start, override.utc_end
+    if start is None and end is None:
+        return True
+    start, end = start or "0000", end or "2400"
+    if start <= end:
+        return start <= at_utc < end
+    return at_utc >= start or at_utc < end  # the window wraps midnight
+
+
+def _first(rate: int | None, general: int) -> int:
+    return general if rate is None else rate
+
+
+def picousd_to_usd(picousd: int) -> float:
+    """Return US dollars for JSON numbers: the float nearest to the exact amount.
+
+    >>> picousd_to_usd(32_000_000)
+    3.2e-05
+    """
+    return picousd / _PICOUSD_PER_USD
+
+
+def picousd_to_decimal_text(picousd: int) -> str:
+    """Return US dollars as an exact decimal without exponent, as the catalogue shows prices.
+
+    >>> picousd_to_decimal_text(2_500_000), picousd_to_decimal_text(0)
+    ('0.0000025', '0')
+    """
+    sign = "-" if picousd < 0 else ""
+    whole, rest = divmod(abs(picousd), _PICOUSD_PER_USD)
+    return f"{sign}{whole}.{rest:0{_PICOUSD_DIGITS}d}".rstrip("0").rstrip(".")

@@ -1,0 +1,94 @@
+"""What Portico has to know about a provider, as one frozen record.
+
+A provider is data: where it listens, which dialect it speaks, which request
+fields it takes and how its answers stray from the dialect. Anything that is
+true of one provider only belongs into its record, never into a dialect.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from portico.jsonio import JsonObject
+
+RequestPatch = Callable[[dict[str, msgspec.Raw]], None]
+ChunkPatch = Callable[[JsonObject], None]
+
+TOOL_PARAMETERS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
+REASONING_PARAMETERS = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
+LOGPROB_PARAMETERS = frozenset({"logprobs", "top_logprobs"})
+
+# Samplers of open-weight servers, which OpenAI's own API refuses.
+SAMPLER_PARAMETERS = frozenset({"top_k", "min_p", "repetition_penalty", "logit_bias"})
+
+STANDARD_PARAMETERS = TOOL_PARAMETERS | {
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "max_completion_tokens",
+    "stop",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "response_format",
+    "structured_outputs",
+}
+"""What an OpenAI-compatible server is taken to understand unless its record says otherwise.
+
+The names are those of `supported_parameters` in `GET /models`.
+"""
+
+OPEN_SERVER_PARAMETERS = (
+    STANDARD_PARAMETERS | SAMPLER_PARAMETERS | REASONING_PARAMETERS | LOGPROB_PARAMETERS
+)
+"""What servers of open-weight models (vLLM and its relatives) usually take."""
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider, or one server that an operator named in the settings.
+
+    Attributes:
+        slug: lower-case identifier; also the base of endpoint tags.
+        name: what clients see in `provider`.
+        base_url: without a trailing slash. Empty: it depends on the account,
+            and the provider exists only where the settings give it.
+        key_env: environment variables that may hold the key; the first found wins.
+        local_port: usual port of a server on this machine; None for a remote one.
+        supported_parameters: as in `GET /models`; the models it serves may take fewer.
+        renamed_parameters: client's name of a request field to the provider's.
+        reasoning_field: how it takes the wish to think; None if it has no such field.
+        takes_stream_options: it accepts `stream_options.include_usage`.
+        reasoning_outside_completion: its `completion_tokens` do not contain
+            the reasoning tokens.
+        patch_request: edits the top-level fields of a request in place. Runs
+            last, and only when client and provider speak the same dialect.
+        patch_chunk: edits a parsed stream chunk or a whole answer in place,
+            before it is decoded. Runs once for each chunk: keep it short.
+        headquarters: ISO 3166 country code; `datacenters` likewise. None: not known.
+    """
+
+    slug: str
+    name: str
+    base_url: str
+    dialect: str = "openai_chat"
+    auth: Literal["bearer", "x-api-key", "none"] = "bearer"
+    key_env: tuple[str, ...] = ()
+    local_port: int | None = None
+    chat_path: str = "/chat/completions"
+    supported_parameters: frozenset[str] = STANDARD_PARAMETERS
+    output_cap_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    renamed_parameters: dict[str, str] = {}
+    reasoning_field: (
+        Literal["reasoning_effort", "reasoning", "thinking", "enable_thinking"] | None
+    ) = None
+    takes_stream_options: bool = True
+    reasoning_outside_completion: bool = False
+    extra_headers: tuple[tuple[str, str], ...] = ()
+    patch_request: RequestPatch | None = None
+    patch_chunk: ChunkPatch | None = None
+    privacy_policy_url: str | None = None
+    terms_of_service_url: str | None = None
+    status_page_url: str | None = None
+    headquarters: str | None = None
+    datacenters: tuple[str, ...] | None = None

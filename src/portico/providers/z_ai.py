@@ -1,0 +1,17 @@
+"""Z.AI: https://docs.z.ai/api-reference/llm/chat-completion"""
+
+from portico.providers.base import REASONING_PARAMETERS, STANDARD_PARAMETERS, Provider
+
+PROVIDER = Provider(
+    slug="z-ai",
+    name="Z.AI",
+    base_url="https://api.z.ai/api/paas/v4",
+    key_env=("ZAI_API_KEY", "Z_AI_API_KEY"),
+    supported_parameters=STANDARD_PARAMETERS
+    - {"seed", "frequency_penalty", "presence_penalty", "structured_outputs", "parallel_tool_calls"}
+    | REASONING_PARAMETERS,
+    reasoning_field="thinking",
+    privacy_policy_url="https://docs.z.ai/legal-agreement/privacy-policy",
+    terms_of_service_url="https://docs.z.ai/legal-agreement/terms-of-use",
+    headquarters="SG",
+)

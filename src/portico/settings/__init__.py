@@ -1,0 +1,35 @@
+"""Settings: command line over environment over `portico.toml` over defaults.
+
+The file is read strictly: an unknown key, a wrong type or a money amount that
+is not exact stops the start with file, line, section and key, because a
+setting that is silently ignored is found out on the bill.
+"""
+
+from portico.settings.loading import DEFAULT_FILE, load_settings
+from portico.settings.records import (
+    ConfigError,
+    LimitSettings,
+    Origin,
+    ProviderSettings,
+    ResolvedProviders,
+    Secret,
+    ServerSettings,
+    Settings,
+    StreamSettings,
+)
+from portico.settings.resolving import resolve_providers
+
+__all__ = [
+    "DEFAULT_FILE",
+    "ConfigError",
+    "LimitSettings",
+    "Origin",
+    "ProviderSettings",
+    "ResolvedProviders",
+    "Secret",
+    "ServerSettings",
+    "Settings",
+    "StreamSettings",
+    "load_settings",
+    "resolve_providers",
+]

@@ -1,0 +1,251 @@
+"""Reads the settings: command line over environment over file over defaults."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from portico.catalog import (
+    RESERVED_SUFFIXES,
+    EndpointDeclaration,
+    usd_per_million_to_picousd,
+    usd_to_picousd,
+)
+from portico.ports import Deadlines
+from portico.providers import PROVIDERS
+from portico.settings.records import (
+    ConfigError,
+    Count,
+    DeadlineSettings,
+    LimitSettings,
+    Origin,
+    ProviderSettings,
+    Secret,
+    ServerSettings,
+    Settings,
+    StreamSettings,
+)
+from portico.settings.source import KeyPath, Source, did_you_mean, field_type
+from portico.vocabulary import Pricing
+
+DEFAULT_FILE: Final = "portico.toml"
+
+_SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
+    "server": ServerSettings,
+    "stream": StreamSettings,
+    "limits": LimitSettings,
+    "deadlines": DeadlineSettings,
+}
+_ENVIRONMENT: Final[Mapping[str, tuple[str, str]]] = {
+    "PORTICO_HOST": ("server", "host"),
+    "PORTICO_PORT": ("server", "port"),
+    "PORTICO_DATA_DIR": ("server", "data_dir"),
+    "PORTICO_WIRE_PROFILE": ("stream", "wire_profile"),
+    "PORTICO_STREAM_TAIL": ("stream", "stream_tail"),
+}
+_TOKEN_PRICES: Final = (
+    "prompt",
+    "completion",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "input_audio",
+    "output_audio",
+)
+_PROVIDER_SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+
+def load_settings(
+    *,
+    environ: Mapping[str, str],
+    path: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    data_dir: str | None = None,
+) -> Settings:
+    """Read the settings.
+
+    Args:
+        environ: the environment variables.
+        path: the file to read; else `PORTICO_CONFIG`, else `./portico.toml`
+            if it exists.
+        host: command-line value, over everything else; likewise `port` and `data_dir`.
+
+    Raises:
+        ConfigError: a file is missing or something in it, or in the
+            environment, cannot be used.
+    """
+    named = path or environ.get("PORTICO_CONFIG") or None
+    source = Source.read(named or DEFAULT_FILE, needed=named is not None)
+    source.check_sections((*_SECTIONS, "providers", "models"))
+    flags = {("server", "host"): host, ("server", "port"): port, ("server", "data_dir"): data_dir}
+    origins: dict[str, Origin] = {}
+    sections: dict[str, Any] = {}
+    for section, kind in _SECTIONS.items():
+        values = source.section(section, kind)
+        origins |= dict.fromkeys((f"{section}.{key}" for key in kind.__struct_fields__), "default")
+        origins |= dict.fromkeys((f"{section}.{key}" for key in values), "file")
+        for variable, (place, key) in _ENVIRONMENT.items():
+            if place == section and environ.get(variable):
+                values[key] = _from_text(variable, environ[variable], field_type(kind, key))
+                origins[f"{section}.{key}"] = "env"
+        for (place, key), value in flags.items():
+            if place == section and value is not None:
+                values[key] = _from_text(f"--{key.replace('_', '-')}", value, field_type(kind, key))
+                origins[f"{section}.{key}"] = "flag"
+        sections[section] = kind(**values)
+    providers = dict(_providers(source, environ))
+    for slug in providers:
+        origins |= dict.fromkeys(
+            (f"providers.{slug}.{key}" for key in source.keys("providers", slug)), "file"
+        )
+    server: ServerSettings = sections["server"]
+    home = environ.get("HOME")
+    sections["server"] = msgspec.structs.replace(server, data_dir=_expand(server.data_dir, home))
+    sections["deadlines"] = Deadlines(**msgspec.structs.asdict(sections["deadlines"]))
+    return Settings(
+        **sections,
+        providers=providers,
+        models=tuple(_models(source, providers)),
+        origins=origins,
+        warnings=tuple(source.warnings),
+        path=source.name if source.exists else None,
+    )
+
+
+def _expand(path: Path, home: str | None) -> Path:
+    text = str(path)
+    if home and (text == "~" or text.startswith("~/")):
+        return Path(home + text[1:])
+    return path.expanduser()
+
+
+def _from_text(name: str, value: object, wanted: Any) -> Any:
+    if wanted is Path:
+        return Path(str(value))
+    try:
+        return msgspec.convert(value, wanted, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{name}: {error}, got {str(value)!r}") from None
+
+
+class _ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
+    """`[providers.<slug>]` as written: the key is still a reference."""
+
+    base_url: str | None = None
+    api_key: str | None = None
+    dialect: str | None = None
+    name: str | None = None
+    enabled: bool | None = None
+
+
+def _providers(
+    source: Source, environ: Mapping[str, str]
+) -> Iterator[tuple[str, ProviderSettings]]:
+    tables = source.document.get("providers", {})
+    if not isinstance(tables, dict):
+        raise source.fail(("providers",), "[providers]", "must be a table")
+    for slug, table in tables.items():
+        path, section = ("providers", slug), f"[providers.{slug}]"
+        values = source.table(path, section, table, _ProviderTable)
+        if not _PROVIDER_SLUG.fullmatch(slug):
+            raise source.fail(path, section, "a slug has lower-case letters, digits and dashes")
+        if slug not in PROVIDERS and "base_url" not in values:
+            hint = difflib.get_close_matches(slug, PROVIDERS, n=1)
+            meant = f' (did you mean "{hint[0]}"?)' if hint else ""
+            raise source.fail(
+                path, section, f"is not a built-in provider, so it needs base_url{meant}"
+            )
+        if values.get("enabled") is not False and values.get("api_key") is not None:
+            values["api_key"] = _secret(source, slug, values["api_key"], environ)
+        else:
+            values.pop("api_key", None)
+        if (url := values.get("base_url")) is not None:
+            if not re.fullmatch(r"https?://[^\s/].*", url):
+                raise source.fail((*path, "base_url"), section, '"base_url": not an http(s) URL')
+            values["base_url"] = url.rstrip("/")
+        yield slug, ProviderSettings(**values)
+
+
+def _secret(source: Source, slug: str, text: str, environ: Mapping[str, str]) -> Secret:
+    """Return the secret that `text` refers to: `env:NAME`, `file:/path`, or a literal one."""
+    path, section = ("providers", slug, "api_key"), f"[providers.{slug}]"
+    kind, separator, name = text.partition(":")
+    if separator and kind == "env":
+        value = environ.get(name, "")
+        missing = f"the environment variable {name} is not set"
+    elif separator and kind == "file":
+        missing = f"the file {name} is empty or cannot be read"
+        try:
+            value = Path(name).expanduser().read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            value = ""
+    else:
+        value, missing = text.strip(), "is empty"
+        source.warnings.append(
+            f'{source.name}: {section} has its key in the file; write "env:NAME" or "file:/path"'
+        )
+    if not value:
+        raise source.fail(path, section, f'"api_key": {missing}')
+    return Secret(value)
+
+
+class _ModelTable(msgspec.Struct, frozen=True, kw_only=True):
+    """`[[models]]` as written, without its price."""
+
+    id: str
+    provider: str
+    upstream_model: str | None = None
+    context_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    supported_parameters: frozenset[str] | None = None
+    input_modalities: frozenset[str] | None = None
+
+
+def _models(
+    source: Source, providers: Mapping[str, ProviderSettings]
+) -> Iterator[EndpointDeclaration]:
+    entries = source.document.get("models", [])
+    if not isinstance(entries, list):
+        raise source.fail(("models",), "[[models]]", "must be a list of tables: write [[models]]")
+    for position, entry in enumerate(entries):
+        path, section = ("models", position), "[[models]]"
+        table = dict(
+            source.entries(path, section, entry, (*_ModelTable.__struct_fields__, "price"))
+        )
+        price = table.pop("price", None)
+        values = source.table(path, section, table, _ModelTable)
+        for key in ("id", "provider"):
+            if not values.get(key):
+                raise source.fail(path, section, f'"{key}" is missing')
+        if values["id"].rpartition(":")[2] in RESERVED_SUFFIXES and ":" in values["id"]:
+            raise source.fail((*path, "id"), section, '"id": ends in a reserved suffix')
+        known = [*PROVIDERS, *providers]
+        if values["provider"] not in known:
+            hint = did_you_mean(values["provider"], known)
+            raise source.fail((*path, "provider"), section, f'"provider": not known{hint}')
+        pricing = None if price is None else _pricing(source, (*path, "price"), price)
+        yield EndpointDeclaration(model=values.pop("id"), pricing=pricing, **values)
+
+
+def _pricing(source: Source, path: KeyPath, table: object) -> Pricing:
+    """Return the declared price. Prompt and completion must be there; free is "0"."""
+    section = "[[models]] price"
+    entries = source.entries(path, section, table, (*_TOKEN_PRICES, "request"))
+    rates: dict[str, int] = {}
+    for key, value in entries.items():
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+            raise source.fail((*path, key), section, f'"{key}": write USD as "0.15"')
+        convert = usd_to_picousd if key == "request" else usd_per_million_to_picousd
+        try:
+            rates[f"{key}_picousd"] = convert(str(value))
+        except ValueError as error:
+            raise source.fail((*path, key), section, f'"{key}": {error}') from None
+    for key in ("prompt", "completion"):
+        if key not in entries:
+            raise source.fail(path, section, f'"{key}" is missing (write "0" if it is free)')
+    return msgspec.convert(rates, Pricing)

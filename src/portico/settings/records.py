@@ -1,0 +1,141 @@
+"""The settings as records: sections, what an operator said, and what can be used."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from portico.catalog import EndpointDeclaration
+from portico.ports import Deadlines
+from portico.providers import Provider
+
+Origin = Literal["flag", "env", "file", "default"]
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class ConfigError(Exception):
+    """The settings cannot be used; the message says where and what would be right."""
+
+
+class Secret(str):
+    """A secret that cannot be printed by accident.
+
+    As text it is "[redacted]", in f-strings, logs and JSON alike; only
+    `reveal` gives the value. Two secrets are equal when their values are.
+    """
+
+    __slots__ = ("_value",)
+    _value: str
+
+    def __new__(cls, value: str) -> "Secret":
+        """Hide `value`."""
+        secret = super().__new__(cls, "[redacted]")
+        secret._value = value
+        return secret
+
+    def reveal(self) -> str:
+        """Return the value. For the moment of signing a request, nowhere else."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "[redacted]"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not serialised")
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[server]`: where it listens and keeps its state. Port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8400
+    data_dir: Path = Path("~/.local/share/portico")
+    public_catalog: bool = False
+
+
+class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[stream]`: the form of streams. `stream_tail` None: as the wire profile has it."""
+
+    wire_profile: Literal["current", "2025"] = "current"
+    stream_tail: Literal["repeat_finish", "null_finish", "empty_choices"] | None = None
+    keepalive_s: Seconds = 10.0
+    stream_commit_after_s: Seconds = 5.0
+    nonstream_keepalive_after_s: Seconds = 20.0
+
+
+class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[limits]`: the largest bodies, and the output a hold assumes when none is asked for."""
+
+    max_body_bytes: Count = 33_554_432
+    default_output_tokens: Count = 4096
+    max_response_bytes: Count = 67_108_864
+
+
+class DeadlineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[deadlines]`: see `portico.ports.Deadlines`."""
+
+    connect_s: Seconds = Deadlines().connect_s
+    first_byte_s: Seconds = Deadlines().first_byte_s
+    idle_s: Seconds = Deadlines().idle_s
+    total_s: Seconds = Deadlines().total_s
+
+
+class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[providers.<slug>]`. None: not said. `enabled` None: enabled if it can be used."""
+
+    base_url: str | None = None
+    api_key: Secret | None = None
+    dialect: str | None = None
+    name: str | None = None
+    enabled: bool | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an operator can say.
+
+    `origins` tells for each dotted key (`server.port`) where its value came
+    from; `warnings` are sentences for the operator; `path` is the file that
+    was read, None without one.
+    """
+
+    server: ServerSettings = ServerSettings()
+    stream: StreamSettings = StreamSettings()
+    limits: LimitSettings = LimitSettings()
+    deadlines: Deadlines = Deadlines()
+    providers: dict[str, ProviderSettings] = {}
+    models: tuple[EndpointDeclaration, ...] = ()
+    origins: dict[str, Origin] = {}
+    warnings: tuple[str, ...] = ()
+    path: str | None = None
+
+
+class ResolvedProviders(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be used now.
+
+    `providers` are the enabled ones by slug, `secrets` their keys (none for
+    servers without one). `local` are servers of this machine that are used if
+    they answer on their usual port. `warnings` are sentences for the operator.
+    """
+
+    providers: dict[str, Provider]
+    secrets: dict[str, Secret]
+    local: dict[str, Provider]
+    warnings: tuple[str, ...] = ()
+
+    def with_local(self, slugs: Sequence[str]) -> "ResolvedProviders":
+        """Return these providers and the named local servers, which did answer."""
+        found = {slug: self.local[slug] for slug in slugs}
+        return msgspec.structs.replace(self, providers={**self.providers, **found})

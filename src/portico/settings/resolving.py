@@ -1,0 +1,90 @@
+"""Which providers can be used, given the settings and the environment."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from portico.providers import PROVIDERS, Provider
+from portico.settings.records import (
+    ConfigError,
+    ProviderSettings,
+    ResolvedProviders,
+    Secret,
+    Settings,
+)
+
+
+def resolve_providers(settings: Settings, environ: Mapping[str, str]) -> ResolvedProviders:
+    """Return the providers that can be used, with their keys.
+
+    A built-in provider is enabled by a key (in the settings, or in one of its
+    environment variables), or by a `base_url` in the settings, which may name
+    a server that wants no key. A local server is enabled by its section in
+    the settings; without one it waits in `local` to be looked for. Providers
+    that are not built in are made from the settings.
+
+    Raises:
+        ConfigError: a provider is switched on but cannot be used.
+    """
+    providers: dict[str, Provider] = {}
+    secrets: dict[str, Secret] = {}
+    local: dict[str, Provider] = {}
+    warnings: list[str] = []
+    known = {
+        **PROVIDERS,
+        **{slug: _private(slug) for slug in settings.providers if slug not in PROVIDERS},
+    }
+    for slug, record in known.items():
+        said = settings.providers.get(slug)
+        if said is not None and said.enabled is False:
+            continue
+        variable = next((name for name in record.key_env if environ.get(name)), None)
+        secret = said.api_key if said else None
+        if secret is None and variable is not None:
+            secret = Secret(environ[variable])
+        if said is None and record.local_port is not None:
+            local[slug] = record
+            continue
+        provider = _overridden(record, said or ProviderSettings(), has_key=secret is not None)
+        problem = _why_unusable(provider, said, variable, has_key=secret is not None)
+        if problem is None:
+            providers[slug] = provider
+            if secret is not None:
+                secrets[slug] = secret
+        elif said is not None and said.enabled:
+            raise ConfigError(f"[providers.{slug}] {problem}")
+        elif said is not None or variable is not None:
+            warnings.append(f"{record.name} is not used: {problem}")
+    return ResolvedProviders(
+        providers=providers, secrets=secrets, local=local, warnings=tuple(warnings)
+    )
+
+
+def _private(slug: str) -> Provider:
+    return Provider(slug=slug, name=slug, base_url="")
+
+
+def _overridden(record: Provider, said: ProviderSettings, *, has_key: bool) -> Provider:
+    changes: dict[str, Any] = {
+        name: value
+        for name in ("base_url", "dialect", "name")
+        if (value := getattr(said, name)) is not None
+    }
+    if said.base_url is not None and not has_key:
+        changes["auth"] = "none"
+    elif has_key and record.auth == "none":
+        changes["auth"] = "bearer"
+    return msgspec.structs.replace(record, **changes)
+
+
+def _why_unusable(
+    provider: Provider, said: ProviderSettings | None, variable: str | None, *, has_key: bool
+) -> str | None:
+    if not provider.base_url:
+        found = f"{variable} is set, but " if variable and said is None else ""
+        return f"{found}base_url is missing: it depends on your account"
+    if provider.auth != "none" and not has_key:
+        names = " or ".join(provider.key_env)
+        return f"it has no key: set {names} or give api_key"
+    return None

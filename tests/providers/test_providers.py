@@ -1,0 +1,102 @@
+"""What holds for every provider record."""
+
+import pkgutil
+import re
+
+import pytest
+
+import portico.providers
+from portico.providers import PROVIDERS
+from portico.providers.base import (
+    LOGPROB_PARAMETERS,
+    OPEN_SERVER_PARAMETERS,
+    REASONING_PARAMETERS,
+    STANDARD_PARAMETERS,
+)
+
+NOT_RECORDS = {"base", "patches", "signing"}
+LISTED_PARAMETERS = (
+    STANDARD_PARAMETERS
+    | OPEN_SERVER_PARAMETERS
+    | REASONING_PARAMETERS
+    | LOGPROB_PARAMETERS
+    | {"top_a", "prediction", "verbosity", "web_search_options"}
+)
+every_provider = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
+
+
+def test_every_module_of_the_folder_is_one_record_named_like_its_slug():
+    modules = {m.name for m in pkgutil.iter_modules(portico.providers.__path__)} - NOT_RECORDS
+
+    assert {slug.replace("-", "_") for slug in PROVIDERS} == modules
+    assert len(PROVIDERS) == len(modules)
+
+
+def test_names_are_unique():
+    names = [provider.name.lower() for provider in PROVIDERS.values()]
+
+    assert len(set(names)) == len(names)
+
+
+@every_provider
+def test_a_record_is_complete(provider):
+    assert re.fullmatch(r"[a-z0-9][a-z0-9-]*", provider.slug)
+    assert provider.base_url == "" or re.fullmatch(r"https?://.*[^/]", provider.base_url)
+    assert provider.chat_path.startswith("/")
+    assert (provider.auth == "none") == (provider.local_port is not None)
+    assert bool(provider.key_env) == (provider.auth != "none")
+
+
+@every_provider
+def test_only_parameters_that_listings_name_are_claimed(provider):
+    assert provider.supported_parameters <= LISTED_PARAMETERS
+
+
+@every_provider
+def test_a_provider_that_takes_the_wish_to_think_says_so_among_its_parameters(provider):
+    claims = bool(provider.supported_parameters & REASONING_PARAMETERS)
+
+    assert claims == (provider.reasoning_field is not None)
+
+
+@every_provider
+def test_a_chunk_without_anything_special_is_not_changed(provider):
+    chunk = {
+        "id": "c",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": None}],
+    }
+    before = repr(chunk)
+
+    if provider.patch_chunk:
+        provider.patch_chunk(chunk)
+
+    assert repr(chunk) == before
+
+
+@every_provider
+@pytest.mark.parametrize(
+    "chunk",
+    [{}, {"choices": None, "usage": None}, {"choices": [], "usage": {}, "x_groq": None}],
+)
+def test_a_patch_survives_a_chunk_without_the_usual_fields(provider, chunk):
+    copy = dict(chunk)
+
+    if provider.patch_chunk:
+        provider.patch_chunk(copy)
+
+    assert copy == chunk
+
+
+def test_a_server_on_this_machine_is_reached_on_its_usual_port():
+    local = {p.slug: p for p in PROVIDERS.values() if p.local_port is not None}
+
+    assert {slug: p.local_port for slug, p in local.items()} == {
+        "ollama": 11434,
+        "lmstudio": 1234,
+        "llama-cpp": 8080,
+        "vllm": 8000,
+    }
+    assert all(p.base_url == f"http://127.0.0.1:{p.local_port}/v1" for p in local.values())

@@ -1,0 +1,114 @@
+import pytest
+
+from portico.settings import (
+    ConfigError,
+    ProviderSettings,
+    Secret,
+    Settings,
+    resolve_providers,
+)
+
+
+def resolve(environ=None, **providers):
+    return resolve_providers(Settings(providers=providers), environ or {})
+
+
+def test_without_keys_nothing_is_enabled_and_local_servers_wait():
+    resolved = resolve()
+
+    assert resolved.providers == {}
+    assert set(resolved.local) == {"ollama", "lmstudio", "llama-cpp", "vllm"}
+
+
+def test_a_key_in_the_environment_enables_its_provider():
+    resolved = resolve({"GROQ_API_KEY": "k", "OPENAI_API_KEY": ""})
+
+    assert set(resolved.providers) == {"groq"}
+    assert resolved.secrets["groq"].reveal() == "k"
+
+
+def test_the_first_variable_that_is_set_wins():
+    resolved = resolve({"HUGGINGFACE_API_KEY": "second"})
+    both = resolve({"HUGGINGFACE_API_KEY": "second", "HF_TOKEN": "first"})
+
+    assert resolved.secrets["huggingface"].reveal() == "second"
+    assert both.secrets["huggingface"].reveal() == "first"
+
+
+def test_a_key_in_the_settings_wins_over_the_environment():
+    resolved = resolve({"GROQ_API_KEY": "env"}, groq=ProviderSettings(api_key=Secret("file")))
+
+    assert resolved.secrets["groq"].reveal() == "file"
+
+
+def test_a_disabled_provider_is_left_out():
+    off = ProviderSettings(enabled=False)
+
+    resolved = resolve({"GROQ_API_KEY": "k"}, groq=off, ollama=off)
+
+    assert "groq" not in resolved.providers
+    assert "groq" not in resolved.secrets
+    assert "ollama" not in resolved.local
+
+
+def test_a_private_server_needs_no_key():
+    resolved = resolve(mybox=ProviderSettings(base_url="http://10.0.0.5/v1", name="My box"))
+
+    provider = resolved.providers["mybox"]
+
+    assert (provider.slug, provider.name, provider.auth) == ("mybox", "My box", "none")
+    assert provider.dialect == "openai_chat"
+    assert "mybox" not in resolved.secrets
+
+
+def test_a_private_server_with_a_key_gets_it_as_bearer():
+    resolved = resolve(mybox=ProviderSettings(base_url="http://10.0.0.5/v1", api_key=Secret("k")))
+
+    assert resolved.providers["mybox"].auth == "bearer"
+
+
+def test_the_settings_override_a_built_in_record_field_by_field():
+    resolved = resolve(
+        {"GROQ_API_KEY": "k"}, groq=ProviderSettings(base_url="http://127.0.0.1:9/v1")
+    )
+
+    provider = resolved.providers["groq"]
+
+    assert provider.base_url == "http://127.0.0.1:9/v1"
+    assert provider.name == "Groq"
+    assert provider.auth == "bearer"
+    assert provider.patch_chunk is not None
+
+
+def test_a_built_in_provider_behind_another_url_needs_no_key():
+    resolved = resolve(groq=ProviderSettings(base_url="http://127.0.0.1:9/v1"))
+
+    assert resolved.providers["groq"].auth == "none"
+
+
+def test_a_local_server_with_a_section_is_enabled_and_no_longer_looked_for():
+    resolved = resolve(ollama=ProviderSettings(enabled=True))
+
+    assert "ollama" in resolved.providers
+    assert "ollama" not in resolved.local
+
+
+def test_local_servers_that_answered_join_the_others():
+    resolved = resolve({"GROQ_API_KEY": "k"}).with_local(["ollama"])
+
+    assert set(resolved.providers) == {"groq", "ollama"}
+
+
+def test_a_provider_that_is_switched_on_but_has_no_key_stops_the_start():
+    with pytest.raises(ConfigError, match=r"\[providers.groq\] it has no key: set GROQ_API_KEY"):
+        resolve(groq=ProviderSettings(enabled=True))
+
+
+def test_a_key_without_the_account_url_is_a_warning():
+    resolved = resolve({"AZURE_OPENAI_API_KEY": "k"})
+
+    assert "azure" not in resolved.providers
+    assert resolved.warnings == (
+        "Azure is not used: AZURE_OPENAI_API_KEY is set, but base_url is missing:"
+        " it depends on your account",
+    )

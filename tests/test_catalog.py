@@ -1,0 +1,295 @@
+from importlib import resources
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portico.catalog import (
+    FREE,
+    RESERVED_SUFFIXES,
+    EndpointDeclaration,
+    build_snapshot,
+    find_model,
+    local_slug,
+    suggestions,
+    usd_per_million_to_picousd,
+    usd_to_picousd,
+)
+from portico.jsonio import dumps
+from portico.providers import PROVIDERS, Provider
+from portico.vocabulary import Pricing
+
+SHIPPED = resources.files("portico").joinpath("data/catalog.json").read_bytes()
+ONE = Provider(
+    slug="one", name="One", base_url="http://one", supported_parameters=frozenset({"seed", "stop"})
+)
+TWO = Provider(slug="two", name="Two", base_url="http://two")
+PRICE = {"prompt_picousd": 1, "completion_picousd": 2}
+DATA = dumps(
+    {
+        "version": "2026-01-01.1",
+        "built_from": {},
+        "parameter_sets": [["seed", "tools"]],
+        "models": [
+            {
+                "slug": "acme/orca",
+                "canonical_slug": "acme/orca-20260101",
+                "name": "Acme: Orca",
+                "parameters": 0,
+                "input_modalities": ["image", "text"],
+                "endpoints": [
+                    {"provider": "one", "upstream_model": "orca-1", "pricing": PRICE},
+                    {
+                        "provider": "two",
+                        "tag": "two/fast",
+                        "upstream_model": "Orca",
+                        "pricing": PRICE,
+                        "context_tokens": 8192,
+                    },
+                ],
+            },
+            {
+                "slug": "acme/koi",
+                "name": "Acme: Koi",
+                "endpoints": [{"provider": "two", "upstream_model": "koi", "pricing": PRICE}],
+            },
+            {
+                "slug": "other/koi",
+                "name": "Other: Koi",
+                "endpoints": [{"provider": "two", "upstream_model": "koi-x", "pricing": PRICE}],
+            },
+        ],
+    }
+)
+
+
+def snapshot(*providers, declarations=(), local=None):
+    return build_snapshot(DATA, {p.slug: p for p in providers}, declarations, local)
+
+
+def test_only_enabled_providers_and_models_with_an_endpoint_are_in():
+    made = snapshot(ONE)
+
+    assert list(made.models) == ["acme/orca"]
+    assert [e.provider for e in made.models["acme/orca"].endpoints] == ["one"]
+    assert made.version == "2026-01-01.1"
+
+
+def test_an_endpoint_takes_what_both_its_provider_and_its_model_take():
+    orca = snapshot(ONE, TWO).models["acme/orca"]
+
+    assert orca.endpoints[0].supported_parameters == {"seed"}
+    assert orca.endpoints[1].supported_parameters == {"seed", "tools"}
+
+
+def test_a_model_of_which_nothing_is_known_takes_what_its_provider_takes():
+    koi = snapshot(TWO).models["acme/koi"]
+
+    assert koi.endpoints[0].supported_parameters == TWO.supported_parameters
+
+
+def test_an_endpoint_is_tagged_with_its_provider_unless_the_data_say_otherwise():
+    orca = snapshot(ONE, TWO).models["acme/orca"]
+
+    assert [e.tag for e in orca.endpoints] == ["one", "two/fast"]
+    assert orca.endpoints[0].input_modalities == {"image", "text"}
+    assert orca.endpoints[1].pricing == Pricing(prompt_picousd=1, completion_picousd=2)
+
+
+def test_a_declaration_changes_only_what_it_says():
+    said = EndpointDeclaration(
+        model="acme/Orca", provider="two", pricing=FREE, max_completion_tokens=100
+    )
+
+    made = snapshot(ONE, TWO, declarations=[said])
+
+    one, two = made.models["acme/orca"].endpoints
+    assert one.pricing == Pricing(prompt_picousd=1, completion_picousd=2)
+    assert two.pricing == FREE
+    assert (two.context_tokens, two.max_completion_tokens) == (8192, 100)
+    assert two.upstream_model == "Orca"
+    assert made.version == "2026-01-01.1+settings"
+
+
+def test_a_declaration_adds_an_endpoint_to_a_model():
+    said = EndpointDeclaration(model="acme/koi", provider="one", upstream_model="koi-one")
+
+    koi = snapshot(ONE, TWO, declarations=[said]).models["acme/koi"]
+
+    assert [(e.provider, e.upstream_model) for e in koi.endpoints] == [
+        ("two", "koi"),
+        ("one", "koi-one"),
+    ]
+
+
+def test_a_declaration_makes_a_new_model_whose_price_is_not_known():
+    said = EndpointDeclaration(
+        model="my/thing", provider="one", input_modalities=frozenset({"text", "image"})
+    )
+
+    thing = snapshot(ONE, declarations=[said]).models["my/thing"]
+
+    assert thing.endpoints[0].upstream_model == "my/thing"
+    assert thing.endpoints[0].pricing is None
+    assert thing.endpoints[0].input_modalities == {"text", "image"}
+    assert thing.endpoints[0].supported_parameters == ONE.supported_parameters
+
+
+def test_a_declaration_for_a_provider_that_is_not_enabled_does_nothing():
+    said = EndpointDeclaration(model="my/thing", provider="two")
+
+    assert "my/thing" not in snapshot(ONE, declarations=[said]).models
+
+
+def test_local_models_are_free_and_named_after_their_server():
+    ollama = PROVIDERS["ollama"]
+
+    made = snapshot(ollama, local={"ollama": ["llama3:8b", "llama3-8b", "qwen3:latest"]})
+
+    assert {slug: m.endpoints[0].upstream_model for slug, m in made.models.items()} == {
+        "ollama/llama3-8b": "llama3:8b",
+        "ollama/llama3-8b-2": "llama3-8b",
+        "ollama/qwen3": "qwen3:latest",
+    }
+    assert all(m.endpoints[0].pricing == FREE for m in made.models.values())
+
+
+def test_a_local_model_that_was_declared_is_not_listed_twice():
+    ollama = PROVIDERS["ollama"]
+    said = EndpointDeclaration(model="me/llama", provider="ollama", upstream_model="llama3:8b")
+
+    made = snapshot(ollama, declarations=[said], local={"ollama": ["llama3:8b"]})
+
+    assert list(made.models) == ["me/llama"]
+
+
+@given(st.text(max_size=60))
+def test_a_local_slug_is_an_author_and_a_name_and_has_no_variant(upstream_id):
+    slug = local_slug("ollama", upstream_id)
+
+    author, _, name = slug.partition("/")
+    assert author == "ollama"
+    assert name
+    assert "/" not in name
+    assert ":" not in slug
+    assert slug == slug.lower()
+
+
+@pytest.mark.parametrize(
+    "name", ["acme/orca", "ACME/Orca", "acme/orca-20260101", "orca", "Orca", "orca-1"]
+)
+def test_a_model_is_found_by_slug_canonical_slug_bare_and_upstream_id_in_any_case(name):
+    assert find_model(snapshot(ONE, TWO), name).slug == "acme/orca"
+
+
+def test_a_bare_name_that_two_authors_use_means_neither():
+    made = snapshot(TWO)
+
+    assert find_model(made, "other/koi").slug == "other/koi"
+    assert find_model(made, "koi") is None
+    assert find_model(made, "koi-x").slug == "other/koi"
+
+
+def test_a_name_that_is_not_there_is_not_found():
+    assert find_model(snapshot(ONE), "acme/whale") is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("acme/orka", "acme/orca"),
+        ("orka", "acme/orca"),
+        ("acne/orca", "acme/orca"),
+        ("ocra", "acme/orca"),
+    ],
+)
+def test_a_typing_mistake_gets_a_suggestion(typed, meant):
+    assert suggestions(snapshot(ONE, TWO), typed)[0] == meant
+
+
+def test_the_right_name_of_the_wrong_author_gets_a_suggestion():
+    assert suggestions(snapshot(ONE, TWO), "somebody-else/orca") == ["acme/orca"]
+
+
+def test_nothing_close_gets_no_suggestion():
+    assert suggestions(snapshot(ONE, TWO), "x" * 100_000) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "picousd"),
+    [("0", 0), ("0.15", 150_000), ("3", 3_000_000), ("0.000001", 1), ("1E+2", 100_000_000)],
+)
+def test_a_price_per_million_is_exact(text, picousd):
+    assert usd_per_million_to_picousd(text) == picousd
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-1", "NaN", "Infinity", "", "a lot", "0.0000001", "1e99", "1e-999999999", "1e999999999"],
+)
+def test_a_price_that_is_not_one_is_refused(text):
+    with pytest.raises(ValueError, match=r"price|number|finer"):
+        usd_per_million_to_picousd(text)
+
+
+@given(st.integers(0, 10**12))
+def test_every_whole_number_of_picousd_can_be_written(picousd):
+    millionths = f"{picousd // 10**6}.{picousd % 10**6:06d}"
+
+    assert usd_per_million_to_picousd(millionths) == picousd
+
+
+def test_a_flat_price_is_exact_to_the_picodollar():
+    assert usd_to_picousd("0.000000000001") == 1
+
+
+def test_the_shipped_file_has_the_first_recorded_exchange():
+    made = build_snapshot(SHIPPED, {"groq": PROVIDERS["groq"]})
+
+    endpoint = find_model(made, "moonshotai/kimi-k2-0905").endpoints[0]
+
+    assert endpoint.upstream_model == "moonshotai/kimi-k2-instruct-0905"
+    assert endpoint.pricing == Pricing(
+        prompt_picousd=1_000_000, completion_picousd=3_000_000, cache_read_picousd=500_000
+    )
+
+
+def test_the_shipped_file_is_small_and_names_only_known_providers():
+    rows = msgspec.json.decode(SHIPPED)
+
+    assert len(SHIPPED) <= 1_000_000
+    assert {e["provider"] for m in rows["models"] for e in m["endpoints"]} <= set(PROVIDERS)
+
+
+def test_the_shipped_slugs_are_author_and_name_without_a_variant():
+    made = build_snapshot(SHIPPED, PROVIDERS)
+
+    assert all(slug.count("/") == 1 for slug in made.models)
+    assert not [s for s in made.models if s.rpartition(":")[2] in RESERVED_SUFFIXES and ":" in s]
+    assert all(slug == model.slug for slug, model in made.models.items())
+
+
+def test_every_shipped_endpoint_has_a_price_and_a_tag_of_its_own():
+    made = build_snapshot(SHIPPED, PROVIDERS)
+
+    for model in made.models.values():
+        tags = [endpoint.tag for endpoint in model.endpoints]
+        assert len(set(tags)) == len(tags)
+        assert all(e.pricing is not None for e in model.endpoints)
+        assert all(e.tag.partition("/")[0] == e.provider for e in model.endpoints)
+
+
+@pytest.mark.parametrize(
+    ("bare", "slug"),
+    [("gpt-4o", "openai/gpt-4o"), ("gpt-4", "openai/gpt-4"), ("grok-4", "x-ai/grok-4")],
+)
+def test_well_known_bare_names_mean_their_model(bare, slug):
+    assert find_model(build_snapshot(SHIPPED, PROVIDERS), bare).slug == slug
+
+
+def test_aliases_lead_to_models_and_never_hide_one():
+    made = build_snapshot(SHIPPED, PROVIDERS)
+
+    assert set(made.aliases.values()) <= set(made.models)
+    assert not set(made.aliases) & set(made.models)
