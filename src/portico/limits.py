@@ -29,6 +29,16 @@ def utc_day(at_ms: int) -> int:
     return at_ms // DAY_MS
 
 
+def utc_time(at_ms: int) -> str:
+    """Return the UTC time of day as "HHMM", the form prices by time of day are given in.
+
+    >>> utc_time(1_790_000_000_000)
+    '1413'
+    """
+    minutes = at_ms % DAY_MS // 60_000
+    return f"{minutes // 60:02d}{minutes % 60:02d}"
+
+
 def window_start_day(reset: LimitReset | None, now_ms: int) -> int | None:
     """Return the first UTC day of the window `now_ms` lies in; None: all time.
 

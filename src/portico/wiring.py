@@ -83,7 +83,7 @@ async def assemble(
         providers = {slug: PROVIDERS[slug] for slug in {row.provider for row in demo.DEMO_MODELS}}
         transport = SwitchingTransport(
             {_origin(simulator.url): live},
-            default=ReplayingTransport(demo.load_demo(), hint=demo.HINT),
+            default=ReplayingTransport(demo.load_demo(), match_on=demo.MATCH_ON, hint=demo.HINT),
         )
         snapshot = _demo_snapshot(providers)
         providers["portico"] = msgspec.structs.replace(_SIMULATOR, base_url=simulator.url)
@@ -224,8 +224,8 @@ async def _listed(session: aiohttp.ClientSession, provider: Provider) -> list[st
                 return []
             body = loads(await answer.read())
             return [str(row["id"]) for row in body["data"]]
-    except (aiohttp.ClientError, TimeoutError, OSError, JsonError, LookupError, TypeError):
-        return []
+    except (aiohttp.ClientError, OSError, *JsonError, LookupError, TypeError):
+        return []  # not a model server, or none at all
 
 
 def _origin(url: str) -> str:

@@ -44,7 +44,8 @@ def models(words: tuple[str, ...], path: str | None, as_json: bool) -> None:
         click.echo(jsonio.dumps(_document(snapshot, found)).decode())
     elif found:
         click.echo(_table(found))
-        click.echo(f"{len(found)} models, prices of {snapshot.version}")
+        noun = "model" if len(found) == 1 else "models"
+        click.echo(f"{len(found)} {noun}, prices of {snapshot.version}")
     elif snapshot.models:
         click.echo(f"None of the {len(snapshot.models)} models is named so.")
     else:

@@ -17,7 +17,8 @@ from portico.keys import ENTROPY_BYTES, issue
 from portico.ports import Store
 from portico.server.app import App
 from portico.settings import ConfigError, Settings, load_settings
-from portico.storage.lock import DataDirLock, LockHeld
+from portico.storage.errors import StorageError
+from portico.storage.lock import DataDirLock
 from portico.wiring import Assembly, assemble, now_ms
 
 
@@ -52,9 +53,9 @@ def up(
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_serve(settings, listener, demo=demo, as_json=as_json))
     except ConfigError as error:
-        raise _exit(str(error), 3) from None
-    except (LockHeld, OSError) as error:
-        raise _exit(str(error), 1) from None
+        raise _Misconfigured(str(error)) from None
+    except (StorageError, OSError) as error:
+        raise _Failed(str(error)) from None
 
 
 async def _serve(settings: Settings, listener: socket.socket, *, demo: bool, as_json: bool) -> None:
@@ -130,7 +131,9 @@ def _announce(assembly: Assembly, base_url: str, secret: str | None, *, as_json:
     sys.stdout.flush()
 
 
-def _exit(message: str, code: int) -> click.ClickException:
-    error = click.ClickException(message)
-    error.exit_code = code
-    return error
+class _Failed(click.ClickException):
+    exit_code = 1
+
+
+class _Misconfigured(click.ClickException):
+    exit_code = 3

@@ -6,6 +6,5 @@ PROVIDER = Provider(
     slug="portkey",
     name="Portkey",
     base_url="https://api.portkey.ai/v1",
-    auth="x-api-key",
     key_env=("PORTKEY_API_KEY",),
 )

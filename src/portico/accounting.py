@@ -1,0 +1,152 @@
+"""What a request may cost before it is sent, and what it did cost when it has ended."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from portico import pricing
+from portico.errors import KeyLimitExceeded
+from portico.limits import utc_time
+from portico.ports import Store
+from portico.vocabulary import (
+    ApiKey,
+    Cost,
+    Endpoint,
+    Generation,
+    Hold,
+    Pricing,
+    Reservation,
+    Usage,
+    Waiver,
+)
+
+
+async def admit(
+    store: Store,
+    *,
+    generation_id: str,
+    key: ApiKey,
+    endpoints: Sequence[Endpoint],
+    prompt_tokens_bound: int,
+    max_output_tokens: int | None,
+    default_output_tokens: int,
+    now_ms: int,
+) -> Reservation:
+    """Hold the most that a request can cost at the dearest of its planned endpoints.
+
+    Args:
+        store: where the money is.
+        generation_id: the request's; settle with the same.
+        key: whose limit counts, as read for this request.
+        endpoints: the plan, at least one, each with a price.
+        prompt_tokens_bound: an upper bound, see `portico.tokens`.
+        max_output_tokens: what the client asked for, over all answers; None:
+            the smaller of the endpoint's own cap and `default_output_tokens`.
+        default_output_tokens: more than that unasked is an overrun.
+        now_ms: the limit's window is the one this moment lies in.
+
+    Raises:
+        KeyLimitExceeded: it does not fit; the message says what would.
+        StorageUnavailable: the ledger cannot be written.
+    """
+    amount, dearest, output_tokens = max(
+        (
+            _bound(endpoint, prompt_tokens_bound, max_output_tokens, default_output_tokens)
+            for endpoint in endpoints
+        ),
+        key=lambda bound: bound[0],
+    )
+    hold = Hold(
+        generation_id=generation_id,
+        key=key,
+        amount_picousd=amount,
+        created_ms=now_ms,
+        model=endpoints[0].model,
+    )
+    try:
+        return await store.reserve(hold)
+    except KeyLimitExceeded as error:
+        error.message += _advice(error, dearest, prompt_tokens_bound, output_tokens)
+        error.args = (error.message,)
+        raise
+
+
+def _bound(
+    endpoint: Endpoint, prompt_tokens: int, max_output_tokens: int | None, default: int
+) -> tuple[int, Endpoint, int]:
+    """The most `endpoint` can cost, itself, and the output tokens assumed."""
+    cap = endpoint.max_completion_tokens
+    wished = default if max_output_tokens is None else max_output_tokens
+    output_tokens = wished if cap is None else min(wished, cap)
+    amount = pricing.upper_bound(prompt_tokens, output_tokens, _price(endpoint))
+    return amount, endpoint, output_tokens
+
+
+def _price(endpoint: Endpoint) -> Pricing:
+    if endpoint.pricing is None:  # routing refuses these: an unknown price is never free
+        raise ValueError(f"{endpoint.tag} has no price")
+    return endpoint.pricing
+
+
+def _advice(
+    error: KeyLimitExceeded, endpoint: Endpoint, prompt_tokens: int, output_tokens: int
+) -> str:
+    """How the amount came about, and what would fit."""
+    told = (
+        f" It counts {prompt_tokens:,} prompt tokens and {output_tokens:,} output tokens"
+        f" at {endpoint.tag}."
+    )
+    prompt_only = pricing.upper_bound(prompt_tokens, 0, _price(endpoint))
+    per_token = pricing.upper_bound(prompt_tokens, 1, _price(endpoint)) - prompt_only
+    left = error.left_picousd or 0
+    affordable = (left - prompt_only) // per_token if per_token else 0
+    if affordable < 1:
+        return f"{told} Raise the limit, or wait for its reset if it has one."
+    return f"{told} Lower max_tokens to {affordable:,} or raise the limit."
+
+
+def close_generation(
+    generation: Generation, *, usage: Usage | None, reservation: Reservation
+) -> tuple[Generation, Cost | None]:
+    """Fill in what a generation cost: the last step before it is settled.
+
+    The key is charged what the upstream bills, except for nothing: no output
+    and no finish reason, or an answer that ended in an error (chat contract,
+    section 5.3). What the upstream bills is recorded all the same. A client
+    that leaves early is charged for what came until then.
+
+    Args:
+        generation: as far as it is known, with the price that was planned with;
+            `created_ms` decides on prices by time of day.
+        usage: what the upstream counted, or an estimate of it; None: nothing came.
+        reservation: what was held; a charge beyond it is an overrun.
+
+    Returns:
+        The row to settle, and the upstream's cost by side; None if it is unknown.
+    """
+    cost = _upstream_cost(usage, generation.pricing, generation.created_ms)
+    waiver = _waiver(generation, usage)
+    charged = 0 if cost is None or waiver is not None else cost.total_picousd
+    closed = msgspec.structs.replace(
+        generation,
+        usage=usage,
+        cost_picousd=charged,
+        upstream_cost_picousd=None if cost is None else cost.total_picousd,
+        overrun_picousd=max(0, charged - reservation.amount_picousd),
+        waiver=waiver,
+    )
+    return closed, cost
+
+
+def _upstream_cost(usage: Usage | None, price: Pricing | None, created_ms: int) -> Cost | None:
+    if usage is None or price is None:
+        return None
+    return pricing.cost(usage, price, at_utc=utc_time(created_ms))
+
+
+def _waiver(generation: Generation, usage: Usage | None) -> Waiver | None:
+    if generation.error_type is not None or generation.finish_reason == "error":
+        return "upstream_error"
+    if not generation.finish_reason and (usage is None or usage.completion_tokens <= 0):
+        return "zero_completion"
+    return None

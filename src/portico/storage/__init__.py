@@ -1,0 +1,1 @@
+"""The ledger and the keys on disk: adapters of `portico.ports.Store`."""
