@@ -32,7 +32,7 @@ def test_it_lists_model_provider_prices_and_context(run):
     assert result.exit_code == 0
     assert header.split() == ["MODEL", "PROVIDER", "IN", "$/M", "OUT", "$/M", "CONTEXT"]
     assert row.split() == ["moonshotai/kimi-k2-0905", "groq", "1", "3", "131,072"]
-    assert summary.startswith("1 models, prices of ")
+    assert summary.startswith("1 model, prices of ")
 
 
 def test_json_has_exact_prices_per_token(run):

@@ -75,9 +75,10 @@ def chat_body(a: RecordedRequest, b: RecordedRequest) -> str | None:
 def prompt(a: RecordedRequest, b: RecordedRequest) -> str | None:
     """What a model is asked: model, messages, tools, their choice, format, streamed or not.
 
-    Sampling parameters and limits do not matter, neither does the case of the
-    model's name, whether text stands alone or as the only part of a list, nor
-    whether a field of a message is empty or not there.
+    Tools are the same if they are called the same. Sampling parameters and limits
+    do not matter, neither does the case of the model's name, whether text stands
+    alone or as the only part of a list, whether a field of a message is empty or
+    not there, nor the `index` that a call keeps from its stream.
     """
     return _differences(a, b, _as_prompt)
 
@@ -90,18 +91,23 @@ def matches(
 
 
 def explain(
-    request: RecordedRequest, recorded: Sequence[RecordedRequest], matchers: Sequence[Matcher]
+    request: RecordedRequest,
+    recorded: Sequence[RecordedRequest],
+    matchers: Sequence[Matcher],
+    *,
+    labels: Sequence[str] = (),
 ) -> str:
     """Describe the closest miss, for the error a user reads when replay fails.
 
     Closest is what fails the fewest matchers; of several, what there is least to
-    say about.
+    say about. `labels` name the recordings; without them they are numbered.
     """
     closest = closest_miss(request, recorded, matchers)
     if closest is None:
         return "the cassette is empty"
-    number, differences = closest
-    return f"closest is interaction {number}; it differs in " + "; ".join(differences)
+    number, found = closest
+    label = labels[number] if labels else f"interaction {number}"
+    return f"closest is {label}; it differs in " + "; ".join(found)
 
 
 def closest_miss(
@@ -223,9 +229,18 @@ def _as_prompt(value: object) -> object:
         asked["model"] = asked["model"].lower()
     if asked.get("tool_choice") == "auto":
         del asked["tool_choice"]
+    if isinstance(asked.get("tools"), list):
+        asked["tools"] = [_tool_name(tool) for tool in asked["tools"]]
     if isinstance(asked.get("messages"), list):
         asked["messages"] = [_as_said(message) for message in asked["messages"]]
     return asked
+
+
+def _tool_name(tool: object) -> object:
+    match tool:
+        case {"function": {"name": name}}:
+            return name
+    return tool
 
 
 def _as_said(message: object) -> object:
@@ -235,4 +250,6 @@ def _as_said(message: object) -> object:
     match said.get("content"):
         case [{"type": "text", "text": str(text)}]:
             said["content"] = text
+    if isinstance(said.get("tool_calls"), list):
+        said["tool_calls"] = [_without(call, [["index"]]) for call in said["tool_calls"]]
     return said

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 
@@ -79,6 +80,9 @@ async def _serve(settings: Settings, listener: socket.socket, *, demo: bool, as_
         port = listener.getsockname()[1]
         base_url = f"http://{settings.server.host}:{port}/api/v1"
         _announce(assembly, base_url, secret, as_json=as_json)
+        # the server repeats a signal when it has shut down; by then there is nothing left to end
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
         await server.serve(sockets=[listener])
     finally:
         await assembly.aclose()

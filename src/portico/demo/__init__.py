@@ -30,12 +30,14 @@ class DemoModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):
-    """A recorded prompt, for people. `needs` says what else the request must hold."""
+    """A recorded prompt, for people. `needs` says what else the request must hold, `may`
+    what it may."""
 
     model: str
     text: str
     shows: str
     needs: str = ""
+    may: str = ""
 
 
 DEMO_MODELS = (
@@ -54,13 +56,13 @@ PROMPTS = (
         model="moonshotai/kimi-k2-0905",
         text="Say hi in Portuguese",
         shows="a short answer",
-        needs='the system message "You are a helpful assistant"',
+        may='the system message "You are a helpful assistant"',
     ),
     Prompt(
         model="openai/gpt-4o-mini",
         text="What is the weather in Lisbon and in Porto?",
         shows="two tool calls at once, then an answer from their results",
-        needs="the tool get_weather",
+        needs="a tool get_weather",
     ),
     Prompt(
         model="z-ai/glm-4.6",
@@ -85,7 +87,9 @@ def load_demo() -> list[Cassette]:
 
 
 def _listed(prompt: Prompt) -> str:
-    return f'"{prompt.text}" to {prompt.model}' + (f" with {prompt.needs}" if prompt.needs else "")
+    needs = f" with {prompt.needs}" if prompt.needs else ""
+    may = f" with or without {prompt.may}" if prompt.may else ""
+    return f'"{prompt.text}" to {prompt.model}{needs}{may}'
 
 
 HINT = (

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from portico.routing.windows import Counts, Histogram
 from portico.vocabulary import Endpoint
 
 BreakerState = Literal["closed", "open", "half_open"]
@@ -52,3 +53,182 @@ class HealthSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, endpoint: Endpoint) -> EndpointHealth:
         """The endpoint's health."""
         return self.endpoints.get((endpoint.model, endpoint.tag), _UNKNOWN)
+
+
+class HealthPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of the tracker (reliability promises R1, R5; routing contract 4 and 11).
+
+    A breaker opens after `failures_to_open` in a row, for `ejection_s` times the
+    number of openings, at most `longest_ejection_s`. An endpoint is in outage
+    with at least `outage_attempts` in the last 30 s, half of them failed.
+    """
+
+    failures_to_open: int = 5
+    ejection_s: float = 30.0
+    longest_ejection_s: float = 300.0
+    outage_attempts: int = 3
+    outage_share: float = 0.5
+    probe_s: float = 60.0
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """How one attempt went, as far as the endpoint is to blame or to praise.
+
+    `fault` "endpoint": a 5xx, no connection, a deadline, a broken answer, the
+    operator's key refused. "limited": 429, with the wait it asked for. None: it
+    answered. What the client caused is not observed at all.
+    """
+
+    fault: Literal["endpoint", "limited"] | None = None
+    latency_s: float | None = None
+    throughput_tps: float | None = None
+    wait_s: float | None = None
+
+
+class HealthTracker:
+    """Observations in, snapshots out; the clock is an argument. One per process.
+
+    A snapshot is made anew when an endpoint's state changes, otherwise once a
+    second at most: percentiles are not worth more.
+    """
+
+    def __init__(self, policy: HealthPolicy | None = None) -> None:
+        self._policy = policy or HealthPolicy()
+        self._states: dict[tuple[str, str], _State] = {}
+        self._snapshot = HealthSnapshot()
+        self._fresh_until_s = float("-inf")
+
+    def record(self, endpoint: Endpoint, seen: Observation, now_s: float) -> None:
+        """Take in the result of one attempt."""
+        state = self._state(endpoint)
+        before = state.condition(now_s)
+        state.take(seen, now_s)
+        if state.condition(now_s) != before:
+            self._fresh_until_s = float("-inf")
+
+    def admits(self, endpoint: Endpoint, now_s: float) -> bool:
+        """Whether an attempt may be made now. A half-open breaker lets one probe through."""
+        state = self._states.get((endpoint.model, endpoint.tag))
+        return state is None or state.admits(now_s)
+
+    def snapshot(self, now_s: float) -> HealthSnapshot:
+        """Everything known at `now_s`."""
+        if now_s >= self._fresh_until_s:
+            endpoints = {key: state.health(now_s) for key, state in self._states.items()}
+            self._snapshot = HealthSnapshot(endpoints=endpoints)
+            self._fresh_until_s = now_s + 1.0
+        return self._snapshot
+
+    def _state(self, endpoint: Endpoint) -> "_State":
+        key = (endpoint.model, endpoint.tag)
+        state = self._states.get(key)
+        if state is None:
+            state = self._states[key] = _State(self._policy)
+        return state
+
+
+class _State:
+    """One endpoint's past: breaker, recent results, measurements."""
+
+    def __init__(self, policy: HealthPolicy) -> None:
+        self._policy = policy
+        self._in_a_row = 0
+        self._openings = 0
+        self._open_until_s = float("-inf")
+        self._probe_until_s = float("-inf")
+        self._wait_until_s = float("-inf")
+        self._recent = Counts(slot_s=1.0, slots=30)
+        self._long = {
+            "uptime_5m": Counts(slot_s=10.0, slots=30),
+            "uptime_30m": Counts(slot_s=60.0, slots=30),
+            "uptime_1d": Counts(slot_s=1800.0, slots=48),
+        }
+        self._latency = Histogram(slot_s=30.0, slots=10)
+        self._throughput = Histogram(slot_s=30.0, slots=10)
+
+    def take(self, seen: Observation, now_s: float) -> None:
+        if seen.fault == "limited":
+            self._wait_until_s = max(self._wait_until_s, now_s + (seen.wait_s or 1.0))
+            return
+        good = seen.fault is None
+        for counts in (self._recent, *self._long.values()):
+            counts.add(now_s, good=good)
+        if seen.latency_s is not None:
+            self._latency.add(now_s, seen.latency_s)
+        if seen.throughput_tps is not None:
+            self._throughput.add(now_s, seen.throughput_tps)
+        if good:
+            self._in_a_row = self._openings = 0
+            self._open_until_s = self._probe_until_s = float("-inf")
+        else:
+            self._fail(now_s)
+
+    def _fail(self, now_s: float) -> None:
+        """Requests that were under way when the breaker opened do not open it again."""
+        self._in_a_row += 1
+        probing = now_s < self._probe_until_s
+        if now_s < self._open_until_s or not (
+            probing or self._in_a_row >= self._policy.failures_to_open
+        ):
+            return
+        self._openings += 1
+        pause_s = self._policy.ejection_s * self._openings
+        self._open_until_s = now_s + min(pause_s, self._policy.longest_ejection_s)
+        self._probe_until_s = float("-inf")
+        self._in_a_row = 0
+
+    def admits(self, now_s: float) -> bool:
+        breaker = self._breaker(now_s)
+        if breaker == "open" or now_s < self._wait_until_s:
+            return False
+        if breaker == "half_open":
+            if now_s < self._probe_until_s:
+                return False
+            self._probe_until_s = now_s + self._policy.probe_s
+        return True
+
+    def _breaker(self, now_s: float) -> BreakerState:
+        if now_s < self._open_until_s:
+            return "open"
+        return "half_open" if self._openings else "closed"
+
+    def condition(self, now_s: float) -> tuple[BreakerState, bool]:
+        """What a plan depends on."""
+        return self._breaker(now_s), self._outage(now_s)
+
+    def _outage(self, now_s: float) -> bool:
+        if now_s < self._wait_until_s or self._breaker(now_s) == "open":
+            return True
+        good, bad = self._recent.totals(now_s)
+        attempts = good + bad
+        enough = attempts >= self._policy.outage_attempts
+        return enough and bad >= self._policy.outage_share * attempts
+
+    def health(self, now_s: float) -> EndpointHealth:
+        return EndpointHealth(
+            outage=self._outage(now_s),
+            breaker=self._breaker(now_s),
+            latency_s=_percentiles(self._latency, now_s),
+            throughput_tps=_percentiles(self._throughput, now_s),
+            uptime_5m=self._long["uptime_5m"].share(now_s),
+            uptime_30m=self._long["uptime_30m"].share(now_s),
+            uptime_1d=self._long["uptime_1d"].share(now_s),
+        )
+
+
+def _percentiles(histogram: Histogram, now_s: float) -> Percentiles | None:
+    found = histogram.quantiles(now_s, (0.5, 0.75, 0.9, 0.99))
+    if found is None:
+        return None
+    return Percentiles(p50=found[0], p75=found[1], p90=found[2], p99=found[3])
+
+
+__all__ = [
+    "BreakerState",
+    "EndpointHealth",
+    "HealthPolicy",
+    "HealthSnapshot",
+    "HealthTracker",
+    "Observation",
+    "Percentiles",
+]

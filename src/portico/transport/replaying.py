@@ -2,10 +2,19 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from types import TracebackType
 
-from portico.cassette.matching import Matcher, chat_body, closest_miss, matches, method, path
+from portico.cassette.matching import (
+    Matcher,
+    chat_body,
+    closest_miss,
+    explain,
+    matches,
+    method,
+    path,
+)
 from portico.cassette.model import Cassette, Interaction, RecordedRequest, RecordedResponse
 from portico.errors import CassetteMiss, UpstreamUnavailable
 from portico.ports import UpstreamRequest
@@ -79,22 +88,23 @@ class ReplayingTransport:
 
     def _miss(self, asked: RecordedRequest) -> CassetteMiss:
         requests = [recorded.request for _, recorded in self._recorded]
+        labels = list(self._labels())
         closest = closest_miss(asked, requests, self._match_on)
-        if closest is None:
-            return CassetteMiss(self._message("there are no recordings"), recordings=0)
-        number, differences = closest
-        name = self._recorded[number][0]
-        place = sum(1 for other, _ in self._recorded[:number] if other == name)
-        which = f"interaction {place}" + (f" of {name}" if name else "")
+        why = explain(asked, requests, self._match_on, labels=labels)
+        message = f"No recording matches the request: {why}."
         return CassetteMiss(
-            self._message(f"the closest is {which}; it differs in {'; '.join(differences)}"),
+            f"{message} {self._hint}" if self._hint else message,
             recordings=len(requests),
-            closest=which,
-            differs_in=differences,
+            closest=labels[closest[0]] if closest else None,
+            differs_in=closest[1] if closest else [],
         )
 
-    def _message(self, what: str) -> str:
-        return f"No recording matches the request: {what}." + (f" {self._hint}" * bool(self._hint))
+    def _labels(self) -> Iterator[str]:
+        """What messages call each recording."""
+        places: Counter[str] = Counter()
+        for name, _ in self._recorded:
+            yield f"interaction {places[name]}" + (f" of {name}" if name else "")
+            places[name] += 1
 
 
 class _Exchange:

@@ -1,0 +1,92 @@
+"""Counts and measurements over a sliding window, in slots: bounded memory, no sorting.
+
+The clock is an argument and may stand still, but not go back by more than a slot.
+"""
+
+from collections.abc import Callable
+from math import exp, log
+
+_LOWEST, _HIGHEST = 1e-4, 1e5
+_BUCKETS = 240  # a bucket is 9 % wide: half of that is how exact a percentile is
+_STEP = (log(_HIGHEST) - log(_LOWEST)) / _BUCKETS
+
+
+class _Slots:
+    """Which slot a moment falls in; slots that have expired are cleared on the way."""
+
+    def __init__(self, *, slot_s: float, slots: int, clear: Callable[[int], None]) -> None:
+        self._clear = clear
+        self._slot_s = slot_s
+        self._slots = slots
+        self._last = -1
+
+    def at(self, now_s: float) -> int:
+        number = int(now_s // self._slot_s)
+        if number > self._last:
+            for expired in range(max(self._last + 1, number - self._slots + 1), number + 1):
+                self._clear(expired % self._slots)
+            self._last = number
+        return number % self._slots
+
+
+class Counts:
+    """Good and bad results of the last `slot_s` x `slots` seconds."""
+
+    def __init__(self, *, slot_s: float, slots: int) -> None:
+        self._slots = _Slots(slot_s=slot_s, slots=slots, clear=self._clear)
+        self._good = [0] * slots
+        self._bad = [0] * slots
+
+    def add(self, now_s: float, *, good: bool) -> None:
+        """Count one result."""
+        slot = self._slots.at(now_s)
+        (self._good if good else self._bad)[slot] += 1
+
+    def totals(self, now_s: float) -> tuple[int, int]:
+        """Good and bad ones in the window."""
+        self._slots.at(now_s)
+        return sum(self._good), sum(self._bad)
+
+    def share(self, now_s: float, *, minimum: int = 3) -> float | None:
+        """Good ones in percent; None below `minimum` results."""
+        good, bad = self.totals(now_s)
+        return None if good + bad < minimum else 100.0 * good / (good + bad)
+
+    def _clear(self, slot: int) -> None:
+        self._good[slot] = self._bad[slot] = 0
+
+
+class Histogram:
+    """Positive measurements of the last `slot_s` x `slots` seconds, in logarithmic buckets."""
+
+    def __init__(self, *, slot_s: float, slots: int) -> None:
+        self._slots = _Slots(slot_s=slot_s, slots=slots, clear=self._clear)
+        self._counts: list[dict[int, int]] = [{} for _ in range(slots)]
+
+    def add(self, now_s: float, value: float) -> None:
+        """Take in one measurement; what is out of range counts as the nearest bound."""
+        slot = self._counts[self._slots.at(now_s)]
+        bounded = min(max(value, _LOWEST), _HIGHEST)
+        bucket = min(int((log(bounded) - log(_LOWEST)) / _STEP), _BUCKETS - 1)
+        slot[bucket] = slot.get(bucket, 0) + 1
+
+    def quantiles(self, now_s: float, shares: tuple[float, ...]) -> tuple[float, ...] | None:
+        """The values below which the given shares (ascending) lie; None without measurements."""
+        self._slots.at(now_s)
+        merged: dict[int, int] = {}
+        for slot in self._counts:
+            for bucket, count in slot.items():
+                merged[bucket] = merged.get(bucket, 0) + count
+        total = sum(merged.values())
+        if not total:
+            return None
+        found: list[float] = []
+        seen = 0
+        for bucket in sorted(merged):
+            seen += merged[bucket]
+            while len(found) < len(shares) and seen >= shares[len(found)] * total:
+                found.append(exp(log(_LOWEST) + (bucket + 0.5) * _STEP))
+        return tuple(found)
+
+    def _clear(self, slot: int) -> None:
+        self._counts[slot] = {}
