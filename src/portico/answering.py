@@ -49,6 +49,7 @@ class Answering:
         self._endpoints = endpoints
         self._envelope = envelope
         self._created_ms = created_ms
+        self._started_s = resources.clock_s()
         self._catalog_version = catalog_version
         self._reservation: Reservation | None = None
         self._attempts: list[AttemptRecord] = []
@@ -95,7 +96,12 @@ class Answering:
                 await self._settle()
 
     async def _try_endpoints(self, delivery: Delivery) -> Outcome:
-        flow = attempt_flow(self._endpoints, retries=self._resources.options.retries)
+        resources = self._resources
+        flow = attempt_flow(
+            self._endpoints,
+            retries=resources.options.retries,
+            admits=lambda endpoint: resources.health.admits(endpoint, resources.clock_s()),
+        )
         attempt = next(flow)
         while True:
             if attempt.delay_s:
@@ -113,9 +119,12 @@ class Answering:
         self._envelope = msgspec.structs.replace(
             self._envelope, model=endpoint.model, provider=access.name
         )
-        seen = self._seen = Seen(endpoint, access, started_ms=self._resources.now_ms())
+        resources = self._resources
+        seen = self._seen = Seen(
+            endpoint, access, started_ms=resources.now_ms(), started_s=resources.clock_s()
+        )
         try:
-            async with self._resources.transport.open(
+            async with resources.transport.open(
                 self._request(endpoint, access), self._held()
             ) as answer:
                 seen.status = answer.status
@@ -127,16 +136,30 @@ class Answering:
                 else:
                     await self._whole(answer, seen)
                 self._attempts.append(seen.record(len(self._attempts), None))
+                self._observe(seen, None)
                 await self._complete(seen, delivery)
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)
             self._errors.append((endpoint, error))
             self._attempts.append(seen.record(len(self._attempts), error.error_type))
-            return Outcome(error=error, committed=self._committed)
+            self._observe(seen, error)
+            waited_s = resources.clock_s() - self._started_s
+            return Outcome(
+                error=error,
+                committed=self._committed,
+                out_of_time=waited_s > resources.options.first_token_within_s,
+            )
         except asyncio.CancelledError:
             self._attempts.append(seen.record(len(self._attempts), "cancelled"))
             raise
         return Outcome(committed=True)
+
+    def _observe(self, seen: Seen, error: UpstreamError | None) -> None:
+        """Tell the tracker, unless it was the client's fault."""
+        now_s = self._resources.clock_s()
+        observation = seen.observation(error, now_s)
+        if observation is not None:
+            self._resources.health.record(seen.endpoint, observation, now_s)
 
     def _request(self, endpoint: Endpoint, access: ProviderAccess) -> UpstreamRequest:
         body, _ = access.dialect.upstream_body(
@@ -173,13 +196,13 @@ class Answering:
     async def _pass_on(self, out: bytes, seen: Seen, delivery: Delivery) -> None:
         if not self._committed:
             self._committed = True
-            seen.first_token_ms = self._resources.now_ms()
+            seen.first_token_s = self._resources.clock_s()
         await delivery.send(out)
 
     async def _whole(self, answer: UpstreamResponse, seen: Seen) -> None:
         body = await answer.read(self._resources.options.max_response_bytes)
         seen.response = seen.access.dialect.decode_response(body, seen.access.quirks)
-        seen.first_token_ms = self._resources.now_ms()
+        seen.first_token_s = self._resources.clock_s()
 
     async def _complete(self, seen: Seen, delivery: Delivery) -> None:
         """Settle, then send the end: who saw the end finds it in the ledger."""
@@ -243,5 +266,5 @@ class Answering:
             app_title=call.app_title,
             external_user=head.user,
             session_id=head.session_id or call.session_id,
-            **(seen.facts(self._created_ms, failed=error is not None) if seen else {}),
+            **(seen.facts(self._started_s, failed=error is not None) if seen else {}),
         )

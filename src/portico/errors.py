@@ -57,18 +57,28 @@ class ClientError(GatewayError):
 
 
 class InvalidRequest(ClientError):
-    """Malformed JSON, a wrong type or a value out of range; the message names the path."""
+    """Malformed JSON, a wrong type or a value out of range; the message names the path.
+
+    To do: correct the request where the message says.
+    """
 
 
 class InvalidKey(ClientError):
-    """No key, an unknown key, a disabled or an expired one."""
+    """No key, an unknown key, a disabled or an expired one.
+
+    To do: send `Authorization: Bearer <key>`. `portico keys list` shows the keys there are,
+    `portico keys create` makes one.
+    """
 
     status = 401
     error_type = "authentication"
 
 
 class InsufficientCredits(ClientError):
-    """The account cannot afford the request."""
+    """The account cannot afford the request.
+
+    To do: nothing yet: keys have limits, but there is no balance that could run out.
+    """
 
     status = 402
     error_type = "payment_required"
@@ -79,6 +89,9 @@ class KeyLimitExceeded(ClientError):
 
     `left_picousd` is what the limit still leaves, None if whoever raised it did
     not say; it is for the message, not for the client's metadata.
+
+    To do: lower `max_tokens` as far as the message says, wait for the limit's reset, or use
+    another key.
     """
 
     status = 403
@@ -87,27 +100,39 @@ class KeyLimitExceeded(ClientError):
 
 
 class NotFound(ClientError):
-    """No such path, generation or model row."""
+    """No such path, generation or model row.
+
+    To do: check the path, the generation's id or the slug. The API is below `/api/v1` and `/v1`.
+    """
 
     status = 404
     error_type = "not_found"
 
 
 class MethodNotAllowed(ClientError):
-    """The path exists, the method does not."""
+    """The path exists, the method does not.
+
+    To do: use a method that the `Allow` header names.
+    """
 
     status = 405
 
 
 class PayloadTooLarge(ClientError):
-    """The body exceeds the limit; it was not read to the end."""
+    """The body exceeds the limit; it was not read to the end.
+
+    To do: send less, or raise `max_body_bytes` under `[limits]`.
+    """
 
     status = 413
     error_type = "payload_too_large"
 
 
 class UnsupportedEncoding(ClientError):
-    """A compressed request body: refused, so that it cannot be a decompression bomb."""
+    """A compressed request body: refused, so that it cannot be a decompression bomb.
+
+    To do: send it without `Content-Encoding`.
+    """
 
     status = 415
 
@@ -120,25 +145,42 @@ class RoutingError(GatewayError):
 
 
 class ModelNotFound(RoutingError):
-    """The model slug is not in the catalogue."""
+    """The model slug is not in the catalogue.
+
+    To do: take a slug of `GET /models`; the message names the nearest. Models of providers
+    without a key are not in the catalogue.
+    """
 
     status = 400
     error_type = "invalid_request"
 
 
 class ContextLengthExceeded(RoutingError):
-    """The prompt and the wished output fit no endpoint's window."""
+    """The prompt and the wished output fit no endpoint's window.
+
+    To do: shorten the prompt, lower `max_tokens`, or take a model with a larger window.
+    """
 
     status = 400
     error_type = "context_length_exceeded"
 
 
 class NoEndpointAvailable(RoutingError):
-    """Every endpoint was excluded; `metadata["availability"]` says why."""
+    """Every endpoint was excluded; `metadata["availability"]` says why.
+
+    To do: loosen the wishes that `excluded_by` names, or name fallbacks in `models`.
+    """
 
 
 class StorageUnavailable(GatewayError):
-    """The ledger cannot be written now; nothing was sent and nothing charged."""
+    """The ledger cannot be written now.
+
+    Before a provider is asked, nothing was sent and nothing is charged; after it, the
+    answer lacks its end and is charged as soon as the ledger can be written.
+
+    To do: try again. If it stays, look at the disk of the data directory and at the gateway's
+    log.
+    """
 
     status = 503
     error_type = "server"
@@ -176,7 +218,10 @@ class UpstreamError(GatewayError):
 
 
 class UpstreamRejected(UpstreamError):
-    """The provider says the request itself is wrong. Status and type vary by instance."""
+    """The provider says the request itself is wrong. Status and type vary by instance.
+
+    To do: correct the request; `metadata.raw` is what the provider said.
+    """
 
     def __init__(
         self,
@@ -192,7 +237,10 @@ class UpstreamRejected(UpstreamError):
 
 
 class UpstreamRateLimited(UpstreamError):
-    """429 from the provider."""
+    """429 from the provider.
+
+    To do: wait as long as `Retry-After` says. A second provider of the model is asked by itself.
+    """
 
     status = 429
     error_type = "rate_limit_exceeded"
@@ -200,13 +248,19 @@ class UpstreamRateLimited(UpstreamError):
 
 
 class UpstreamUnavailable(UpstreamError):
-    """No connection, an invalid answer, a 5xx, or the operator's own key refused."""
+    """No connection, an invalid answer, a 5xx, or the operator's own key refused.
+
+    To do: try again. `metadata.raw` tells the operator whether the provider's key is at fault.
+    """
 
     retryable = True
 
 
 class UpstreamOverloaded(UpstreamError):
-    """The provider has no capacity now (503, 529)."""
+    """The provider has no capacity now (503, 529).
+
+    To do: try again later, or name fallbacks in `models`.
+    """
 
     status = 503
     error_type = "provider_overloaded"
@@ -214,7 +268,10 @@ class UpstreamOverloaded(UpstreamError):
 
 
 class UpstreamTimeout(UpstreamError):
-    """A deadline passed at the provider."""
+    """A deadline passed at the provider.
+
+    To do: try again, or lengthen the `[deadlines]`.
+    """
 
     status = 504
     error_type = "timeout"
@@ -222,13 +279,20 @@ class UpstreamTimeout(UpstreamError):
 
 
 class StreamBroken(UpstreamError):
-    """A stream that is unreadable or ended before it said why."""
+    """A stream that is unreadable or ended before it said why.
+
+    To do: ask again: what came is incomplete. After the first content it is told inside the
+    stream, with the finish reason `error`, and no other endpoint is tried.
+    """
 
     retryable = True
 
 
 class CassetteMiss(UpstreamError):
-    """Replay found no recording that matches; the message names the closest."""
+    """Replay found no recording that matches; the message names the closest.
+
+    To do: send a recorded prompt, or ask a model that is not replayed.
+    """
 
     status = 404
     error_type = "not_found"

@@ -6,6 +6,7 @@ import msgspec
 
 from portico.dialects import Dialect, Quirks, StreamTail, WireProfile
 from portico.ports import Deadlines, Store, Transport
+from portico.routing.health import HealthTracker
 from portico.vocabulary import Principal
 
 
@@ -31,7 +32,10 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator can set about answers; see the settings for each meaning."""
+    """What an operator can set about answers; see the settings for each meaning.
+
+    `first_token_within_s` bounds the wait over all attempts: after it, none is begun.
+    """
 
     wire_profile: WireProfile = "current"
     stream_tail: StreamTail | None = None
@@ -41,6 +45,7 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     default_output_tokens: int = 4096
     max_response_bytes: int = 64 * 1024 * 1024
     retries: int = 1
+    first_token_within_s: float = 120.0
     deadlines: Deadlines = Deadlines()
 
     @property
@@ -62,10 +67,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True):
-    """The ports and settings that every answer shares. `providers` is keyed by slug."""
+    """The ports and settings that every answer shares. `providers` is keyed by slug.
+
+    `now_ms` is the wall clock, for rows; `clock_s` never goes back, for durations.
+    """
 
     store: Store
     transport: Transport
     providers: Mapping[str, ProviderAccess]
     options: GatewayOptions
+    health: HealthTracker
     now_ms: Callable[[], int]
+    clock_s: Callable[[], float]

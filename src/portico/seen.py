@@ -3,7 +3,9 @@
 from typing import Any
 
 from portico.dialects import StreamRelay
+from portico.errors import CassetteMiss, UpstreamError, UpstreamRateLimited, UpstreamRejected
 from portico.resources import ProviderAccess
+from portico.routing.health import Observation
 from portico.tokens import estimate_tokens
 from portico.vocabulary import AttemptRecord, ChatResponse, Endpoint, Finish, Usage
 
@@ -14,14 +16,17 @@ class Seen:
     """Filled in as the attempt goes on: the upstream's status, then a relay (streams) or
     a whole response, and when the first of it came."""
 
-    def __init__(self, endpoint: Endpoint, access: ProviderAccess, *, started_ms: int) -> None:
+    def __init__(
+        self, endpoint: Endpoint, access: ProviderAccess, *, started_ms: int, started_s: float
+    ) -> None:
         self.endpoint = endpoint
         self.access = access
         self.started_ms = started_ms
+        self.started_s = started_s
         self.status: int | None = None
         self.relay: StreamRelay | None = None
         self.response: ChatResponse | None = None
-        self.first_token_ms: int | None = None
+        self.first_token_s: float | None = None
 
     def usage(self, prompt_bytes: bytes) -> Usage | None:
         """What the upstream counted; where it did not, an estimate of what was seen.
@@ -49,7 +54,6 @@ class Seen:
 
     def record(self, number: int, error_type: str | None) -> AttemptRecord:
         """The attempt's own row."""
-        first_ms = self.first_token_ms
         return AttemptRecord(
             number=number,
             endpoint_tag=self.endpoint.tag,
@@ -57,16 +61,33 @@ class Seen:
             provider_name=self.access.name,
             model=self.endpoint.model,
             started_ms=self.started_ms,
-            latency_ms=None if first_ms is None else first_ms - self.started_ms,
+            latency_ms=self._latency_ms(self.started_s),
             status=self.status,
             error_type=error_type,
             upstream_id=self._upstream_id(),
         )
 
-    def facts(self, created_ms: int, *, failed: bool) -> dict[str, Any]:
+    def observation(self, error: UpstreamError | None, now_s: float) -> Observation | None:
+        """What the attempt says of the endpoint; None where the client is to blame."""
+        if isinstance(error, UpstreamRateLimited):
+            return Observation(fault="limited", wait_s=error.retry_after_s)
+        if isinstance(error, UpstreamRejected | CassetteMiss):
+            return None
+        if error is not None:
+            return Observation(fault="endpoint")
+        first_s = self.first_token_s or now_s
+        usage = self.usage(b"")
+        # a whole answer comes at once: its tokens took all the time there was
+        writing_s = now_s - (self.started_s if self.response is not None else first_s)
+        tokens = usage.completion_tokens if usage is not None and not usage.estimated else 0
+        return Observation(
+            latency_s=first_s - self.started_s,
+            throughput_tps=tokens / writing_s if tokens and writing_s > 0 else None,
+        )
+
+    def facts(self, created_s: float, *, failed: bool) -> dict[str, Any]:
         """The fields of a `Generation` that this attempt decides."""
         finish = self._finish()
-        first_ms = self.first_token_ms
         relay, response = self.relay, self.response
         tier = relay.service_tier if relay else response.service_tier if response else None
         return {
@@ -78,10 +99,14 @@ class Seen:
             "finish_reason": "error" if failed else finish.reason if finish else None,
             "native_finish_reason": finish.native_reason if finish else None,
             "pricing": self.endpoint.pricing,
-            "latency_ms": None if first_ms is None else first_ms - created_ms,
+            "latency_ms": self._latency_ms(created_s),
             "service_tier": tier,
             "replayed": self.access.replayed,
         }
+
+    def _latency_ms(self, since_s: float) -> int | None:
+        first_s = self.first_token_s
+        return None if first_s is None else round((first_s - since_s) * 1000)
 
     def _finish(self) -> Finish | None:
         if self.relay is not None:

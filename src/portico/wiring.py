@@ -23,6 +23,7 @@ from portico.ports import Store, Transport
 from portico.providers import PROVIDERS, Provider
 from portico.providers.signing import auth_headers
 from portico.resources import GatewayOptions, ProviderAccess, Resources
+from portico.routing.health import HealthTracker
 from portico.server.request import Site
 from portico.settings import Secret, Settings, resolve_providers
 from portico.simulator import Simulator
@@ -101,7 +102,9 @@ async def assemble(
                 for slug, provider in providers.items()
             },
             options=_options(settings),
+            health=HealthTracker(),
             now_ms=now_ms,
+            clock_s=time.monotonic,
         ),
         snapshot,
         Random(),

@@ -11,7 +11,14 @@ from portico.errors import (
 from portico.routing import Outcome, attempt_flow, final_error
 from portico.vocabulary import Endpoint
 
-A, B = (Endpoint(model="m", provider=slug, tag=slug, upstream_model="m") for slug in "ab")
+
+def endpoint(slug, **fields):
+    return Endpoint(
+        **{"model": "m", "provider": slug, "tag": slug, "upstream_model": "m", **fields}
+    )
+
+
+A, B, C = (endpoint(slug) for slug in "abc")
 
 
 def run(flow, outcomes):
@@ -30,6 +37,7 @@ FINE = Outcome()
 DOWN = Outcome(error=UpstreamUnavailable("down"))
 LATE = Outcome(error=UpstreamTimeout("late"))
 BUSY = Outcome(error=UpstreamRateLimited("busy"))
+OUT_OF_TIME = Outcome(error=UpstreamTimeout("late"), out_of_time=True)
 REFUSED = Outcome(error=UpstreamRejected("no"))
 MID_STREAM = Outcome(error=UpstreamUnavailable("cut"), committed=True)
 
@@ -38,14 +46,17 @@ MID_STREAM = Outcome(error=UpstreamUnavailable("cut"), committed=True)
     ("outcomes", "asked"),
     [
         ([FINE], "a"),
-        ([DOWN, FINE], "aa"),
-        ([DOWN, DOWN, FINE], "aab"),
+        ([DOWN, FINE], "ab"),
+        ([DOWN, DOWN, FINE], "aba"),
         ([REFUSED, FINE], "ab"),
         ([BUSY, FINE], "ab"),
         ([LATE, FINE], "ab"),
         ([MID_STREAM], "a"),
-        ([DOWN, MID_STREAM], "aa"),
-        ([DOWN] * 9, "aabb"),
+        ([DOWN, MID_STREAM], "ab"),
+        ([DOWN] * 9, "abab"),
+        ([DOWN, BUSY, FINE], "aba"),
+        ([BUSY, DOWN, FINE], "abb"),
+        ([OUT_OF_TIME], "a"),
         ([BUSY] * 9, "ab"),
     ],
 )
@@ -55,6 +66,47 @@ def test_attempts(outcomes, asked):
 
 def test_attempts_are_bounded_however_many_endpoints_there_are():
     assert run(attempt_flow([A, B] * 20, retries=0, most=5), [BUSY] * 50) == "ababa"
+
+
+def test_what_two_providers_refuse_is_not_sent_to_a_third():
+    assert run(attempt_flow([A, B, C], retries=1), [REFUSED] * 9) == "ab"
+
+
+def test_another_model_is_asked_whatever_was_refused_before():
+    other = endpoint("z", model="other")
+
+    assert run(attempt_flow([A, B, C, other], retries=0), [REFUSED, REFUSED, FINE]) == "abz"
+
+
+def test_a_prompt_too_long_is_only_sent_to_larger_windows():
+    small, equal, large = (
+        endpoint(slug, context_tokens=n) for slug, n in [("s", 8), ("e", 8), ("l", 99)]
+    )
+    too_long = Outcome(error=UpstreamRejected("long", error_type="context_length_exceeded"))
+
+    assert run(attempt_flow([small, equal, large], retries=1), [too_long] * 9) == "sl"
+
+
+@pytest.mark.parametrize(
+    ("denied", "outcomes", "asked"),
+    [
+        ("", [DOWN, FINE], "ab"),
+        ("a", [FINE], "b"),
+        ("a", [DOWN, FINE], "bb"),
+        ("ab", [FINE], "a"),
+    ],
+)
+def test_an_endpoint_left_alone_is_passed_over_unless_it_is_the_last(denied, outcomes, asked):
+    flow = attempt_flow([A, B], retries=1, admits=lambda e: e.provider not in denied)
+
+    assert run(flow, outcomes) == asked
+
+
+def test_only_a_second_round_waits_and_only_once():
+    flow = attempt_flow([A, B], retries=1)
+    delays = [next(flow).delay_s, *(flow.send(DOWN).delay_s for _ in range(3))]
+
+    assert delays == [0.0, 0.0, 0.2, 0.0]
 
 
 def limited(retry_after_s):

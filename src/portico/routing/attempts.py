@@ -1,10 +1,15 @@
 """Retry and fallback as a generator: it decides and never sleeps or sends."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import msgspec
 
-from portico.errors import UpstreamError, UpstreamRateLimited, UpstreamTimeout
+from portico.errors import (
+    UpstreamError,
+    UpstreamRateLimited,
+    UpstreamRejected,
+    UpstreamTimeout,
+)
 from portico.vocabulary import Endpoint
 
 
@@ -17,41 +22,114 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """`committed` means the client has received content: from then on, no retry."""
+    """`committed` means the client has received content: from then on, no retry.
+
+    `out_of_time`: the wait for a first token has used up what a request may wait.
+    """
 
     error: UpstreamError | None = None
     committed: bool = False
+    out_of_time: bool = False
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more can or need be tried."""
+        return self.error is None or self.committed or self.out_of_time
+
+
+def _always(_: Endpoint) -> bool:
+    return True
 
 
 def attempt_flow(
-    endpoints: Sequence[Endpoint], *, retries: int, most: int = 6
+    endpoints: Sequence[Endpoint],
+    *,
+    retries: int,
+    most: int = 6,
+    admits: Callable[[Endpoint], bool] = _always,
 ) -> Generator[Attempt, Outcome, Outcome]:
     """Yield attempts, best endpoint first, until one is good or all are spent.
 
+    Every endpoint is asked once before any is asked again. An endpoint is asked
+    again only after a failure that may pass by itself: not after a rate limit
+    or a timeout, which it would repeat. What an endpoint refuses as wrong is
+    tried once more at another provider of the model, since bodies differ, and a
+    prompt too long for it only where the window is larger (contract/routing 5).
+
     Args:
         endpoints: in the order to try them; not empty.
-        retries: extra tries per endpoint before the next one is asked. Not
-            after a rate limit or a timeout: the same endpoint would say it again.
+        retries: extra rounds.
         most: attempts in all.
+        admits: whether an endpoint may be asked now. If it denies all, the first
+            is asked all the same: a model's last endpoint is never left out.
 
     Returns:
         The outcome of the last attempt, good or bad.
     """
     outcome = Outcome()
+    refusals = _Refusals()
+    again = list(endpoints)
     spent = 0
-    for endpoint in endpoints:
-        for number in range(retries + 1):
+    for number in range(retries + 1):
+        delay_s = 0.0 if number == 0 else 0.1 * 2**number
+        round_, again = again, []
+        for endpoint in _admitted(round_, admits):
+            if refusals.exclude(endpoint):
+                continue
             if spent == most:
                 return outcome
             spent += 1
-            delay_s = 0.0 if number == 0 else 0.1 * 2**number
             outcome = yield Attempt(endpoint=endpoint, number=number, delay_s=delay_s)
-            error = outcome.error
-            if error is None or outcome.committed:
+            delay_s = 0.0
+            if outcome.final:
                 return outcome
-            if not error.retryable or isinstance(error, UpstreamRateLimited | UpstreamTimeout):
-                break
+            if isinstance(outcome.error, UpstreamRejected):
+                refusals.note(endpoint, outcome.error)
+            elif _may_pass(outcome.error):
+                again.append(endpoint)
     return outcome
+
+
+def _admitted(
+    endpoints: Sequence[Endpoint], admits: Callable[[Endpoint], bool]
+) -> Iterator[Endpoint]:
+    """Those that may be asked, each decided when its turn comes; else the first one."""
+    any_admitted = False
+    for endpoint in endpoints:
+        if admits(endpoint):
+            any_admitted = True
+            yield endpoint
+    if not any_admitted and endpoints:
+        yield endpoints[0]
+
+
+def _may_pass(error: UpstreamError | None) -> bool:
+    if error is None or not error.retryable:
+        return False
+    return not isinstance(error, UpstreamRateLimited | UpstreamTimeout)
+
+
+class _Refusals:
+    """Which endpoints are pointless after what others said was wrong with the request."""
+
+    def __init__(self) -> None:
+        self._providers: dict[str, set[str]] = {}
+        self._windows: dict[str, int] = {}
+
+    def note(self, endpoint: Endpoint, error: UpstreamRejected) -> None:
+        model = endpoint.model
+        if error.error_type == "context_length_exceeded":
+            window = endpoint.context_tokens or 0
+            self._windows[model] = max(window, self._windows.get(model, 0))
+        else:
+            self._providers.setdefault(model, set()).add(endpoint.provider)
+
+    def exclude(self, endpoint: Endpoint) -> bool:
+        window = self._windows.get(endpoint.model)
+        if window is not None and (endpoint.context_tokens or 0) <= window:
+            return True
+        refusing = self._providers.get(endpoint.model, set())
+        return endpoint.provider in refusing or len(refusing) >= 2
 
 
 def final_error(errors: Sequence[tuple[Endpoint, UpstreamError]]) -> UpstreamError:

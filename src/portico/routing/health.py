@@ -143,8 +143,8 @@ class _State:
             "uptime_30m": Counts(slot_s=60.0, slots=30),
             "uptime_1d": Counts(slot_s=1800.0, slots=48),
         }
-        self._latency = Histogram(slot_s=30.0, slots=10)
-        self._throughput = Histogram(slot_s=30.0, slots=10)
+        self._latency = Histogram(slot_s=30.0, slots=11)
+        self._throughput = Histogram(slot_s=30.0, slots=11)
 
     def take(self, seen: Observation, now_s: float) -> None:
         if seen.fault == "limited":

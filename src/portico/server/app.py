@@ -27,7 +27,16 @@ ROUTES: tuple[Route, ...] = (
     generations.GENERATION,
 )
 ROOT_ROUTES: tuple[Route, ...] = (health.HEALTH, health.ROOT)
-_PREFIXES = ("/api/v1", "/v1")
+CATALOG_PATHS = {
+    models.MODELS.path,
+    models.COUNT.path,
+    models.ENDPOINTS.path,
+    models.PROVIDERS.path,
+}
+"""What `server.public_catalog` opens to everyone."""
+
+PREFIXES = ("/api/v1", "/v1")
+"""Where `ROUTES` are; `ROOT_ROUTES` are outside of them."""
 
 
 class _Table:
@@ -93,7 +102,7 @@ class App:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         path = "/" + "/".join(part for part in scope["path"].split("/") if part)
         table = self._root
-        for prefix in _PREFIXES:
+        for prefix in PREFIXES:
             if path.startswith(prefix + "/"):
                 path, table = path[len(prefix) :], self._table
                 break
@@ -101,7 +110,9 @@ class App:
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
         store = self._site.gateway.resources.store
         principal: Principal | None = None
-        if route.access == "key" and not (route.path in _CATALOG and self._site.public_catalog):
+        if route.access == "key" and not (
+            route.path in CATALOG_PATHS and self._site.public_catalog
+        ):
             principal = await authenticate(headers, store, self._site.gateway.resources.now_ms())
         request = Request(
             method=method,
@@ -113,9 +124,6 @@ class App:
             receive=receive,
         )
         return request, route
-
-
-_CATALOG = {models.MODELS.path, models.COUNT.path, models.ENDPOINTS.path, models.PROVIDERS.path}
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -34,28 +34,23 @@ from portico.vocabulary import Pricing
 
 DEFAULT_FILE: Final = "portico.toml"
 
-_SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
+SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "server": ServerSettings,
     "stream": StreamSettings,
     "limits": LimitSettings,
     "deadlines": DeadlineSettings,
 }
-_ENVIRONMENT: Final[Mapping[str, tuple[str, str]]] = {
+"""The sections of plain keys, by name."""
+
+ENVIRONMENT: Final[Mapping[str, tuple[str, str]]] = {
     "PORTICO_HOST": ("server", "host"),
     "PORTICO_PORT": ("server", "port"),
     "PORTICO_DATA_DIR": ("server", "data_dir"),
     "PORTICO_WIRE_PROFILE": ("stream", "wire_profile"),
     "PORTICO_STREAM_TAIL": ("stream", "stream_tail"),
 }
-_TOKEN_PRICES: Final = (
-    "prompt",
-    "completion",
-    "cache_read",
-    "cache_write",
-    "cache_write_1h",
-    "input_audio",
-    "output_audio",
-)
+"""Environment variables that stand for a key: section and key by name."""
+
 _PROVIDER_SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -81,15 +76,15 @@ def load_settings(
     """
     named = path or environ.get("PORTICO_CONFIG") or None
     source = Source.read(named or DEFAULT_FILE, needed=named is not None)
-    source.check_sections((*_SECTIONS, "providers", "models"))
+    source.check_sections((*SECTIONS, "providers", "models"))
     flags = {("server", "host"): host, ("server", "port"): port, ("server", "data_dir"): data_dir}
     origins: dict[str, Origin] = {}
     sections: dict[str, Any] = {}
-    for section, kind in _SECTIONS.items():
+    for section, kind in SECTIONS.items():
         values = source.section(section, kind)
         origins |= dict.fromkeys((f"{section}.{key}" for key in kind.__struct_fields__), "default")
         origins |= dict.fromkeys((f"{section}.{key}" for key in values), "file")
-        for variable, (place, key) in _ENVIRONMENT.items():
+        for variable, (place, key) in ENVIRONMENT.items():
             if place == section and environ.get(variable):
                 values[key] = _from_text(variable, environ[variable], field_type(kind, key))
                 origins[f"{section}.{key}"] = "env"
@@ -133,8 +128,22 @@ def _from_text(name: str, value: object, wanted: Any) -> Any:
         raise ConfigError(f"{name}: {error}, got {str(value)!r}") from None
 
 
-class _ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
-    """`[providers.<slug>]` as written: the key is still a reference."""
+class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
+    """`[providers.<slug>]` as written: changes a built-in provider, or names a server of yours.
+
+    Attributes:
+        base_url: where the API is, up to and without `/chat/completions`.
+            Needed for a slug that is not built in, and for providers whose
+            address depends on the account.
+        api_key: the key: "env:NAME", "file:/path", or itself, which is warned
+            about. Unset: the provider's own environment variables. A
+            `base_url` of yours without a key is called without one.
+        dialect: the family of the API. Unset: the provider's own,
+            "openai_chat" for a server of yours.
+        name: what clients see in `provider`.
+        enabled: `false` switches it off even where a key is found; `true`
+            stops the start if it cannot be used. Unset: used if it can be.
+    """
 
     base_url: str | None = None
     api_key: str | None = None
@@ -151,7 +160,7 @@ def _providers(
         raise source.fail(("providers",), "[providers]", "must be a table")
     for slug, table in tables.items():
         path, section = ("providers", slug), f"[providers.{slug}]"
-        values = source.table(path, section, table, _ProviderTable)
+        values = source.table(path, section, table, ProviderTable)
         if not _PROVIDER_SLUG.fullmatch(slug):
             raise source.fail(path, section, "a slug has lower-case letters, digits and dashes")
         if slug not in PROVIDERS and "base_url" not in values:
@@ -194,8 +203,24 @@ def _secret(source: Source, slug: str, text: str, environ: Mapping[str, str]) ->
     return Secret(value)
 
 
-class _ModelTable(msgspec.Struct, frozen=True, kw_only=True):
-    """`[[models]]` as written, without its price."""
+class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
+    """`[[models]]` as written: a model that a provider serves. `price` is a table of its own.
+
+    One for a model and provider that the catalogue has already changes what is
+    said and leaves the rest.
+
+    Attributes:
+        id: the slug that clients ask for, `author/name`.
+        provider: slug of a built-in provider or of a `[providers.<slug>]`.
+        upstream_model: what the provider calls the model. Unset: the `id`.
+        context_tokens: window for prompt and output. Unset: not known, and no
+            request is refused for it.
+        max_completion_tokens: most output tokens of one answer.
+        supported_parameters: request parameters that it takes, by the names in
+            `GET /models`; others are not sent to it. Unset: the provider's.
+        input_modalities: what it reads: "text", "image", "file", "audio",
+            "video". Unset: text only.
+    """
 
     id: str
     provider: str
@@ -206,6 +231,37 @@ class _ModelTable(msgspec.Struct, frozen=True, kw_only=True):
     input_modalities: frozenset[str] | None = None
 
 
+Usd = str | int | Decimal
+"""An amount as written: "0.15", or a number, which is taken digit by digit."""
+
+
+class PriceTable(msgspec.Struct, frozen=True, kw_only=True):
+    """`price` of a model: USD per million tokens, exact to the sixth decimal; "0" is free.
+
+    Without it the price is not known, and the model is refused rather than
+    counted as free.
+
+    Attributes:
+        prompt: prompt tokens.
+        completion: output tokens, reasoning included.
+        cache_read: prompt tokens read from a cache. Unset: as `prompt`.
+        cache_write: prompt tokens written to a cache. Unset: as `prompt`.
+        cache_write_1h: those written for an hour. Unset: as `cache_write`.
+        input_audio: audio tokens of the prompt. Unset: as `prompt`.
+        output_audio: audio tokens of the output. Unset: as `completion`.
+        request: USD for each request, beside its tokens.
+    """
+
+    prompt: Usd
+    completion: Usd
+    cache_read: Usd | None = None
+    cache_write: Usd | None = None
+    cache_write_1h: Usd | None = None
+    input_audio: Usd | None = None
+    output_audio: Usd | None = None
+    request: Usd = "0"
+
+
 def _models(
     source: Source, providers: Mapping[str, ProviderSettings]
 ) -> Iterator[EndpointDeclaration]:
@@ -214,11 +270,9 @@ def _models(
         raise source.fail(("models",), "[[models]]", "must be a list of tables: write [[models]]")
     for position, entry in enumerate(entries):
         path, section = ("models", position), "[[models]]"
-        table = dict(
-            source.entries(path, section, entry, (*_ModelTable.__struct_fields__, "price"))
-        )
+        table = dict(source.entries(path, section, entry, (*ModelTable.__struct_fields__, "price")))
         price = table.pop("price", None)
-        values = source.table(path, section, table, _ModelTable)
+        values = source.table(path, section, table, ModelTable)
         for key in ("id", "provider"):
             if not values.get(key):
                 raise source.fail(path, section, f'"{key}" is missing')
@@ -235,7 +289,7 @@ def _models(
 def _pricing(source: Source, path: KeyPath, table: object) -> Pricing:
     """Return the declared price. Prompt and completion must be there; free is "0"."""
     section = "[[models]] price"
-    entries = source.entries(path, section, table, (*_TOKEN_PRICES, "request"))
+    entries = source.entries(path, section, table, PriceTable.__struct_fields__)
     rates: dict[str, int] = {}
     for key, value in entries.items():
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):

@@ -58,7 +58,17 @@ class Secret(str):
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`[server]`: where it listens and keeps its state. Port 0 takes a free one."""
+    """`[server]`: where the gateway listens and keeps its state.
+
+    Attributes:
+        host: address to listen on. Anything but a loopback address can be
+            reached by other machines.
+        port: port to listen on; 0 takes any free one.
+        data_dir: directory of the ledger and the keys; made if it is missing.
+            One gateway at a time may use it.
+        public_catalog: answer the catalogue routes (`/models`, `/providers`)
+            without a key, too.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8400
@@ -67,7 +77,22 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`[stream]`: the form of streams. `stream_tail` None: as the wire profile has it."""
+    """`[stream]`: the form of answers, and signs of life while a client waits.
+
+    Attributes:
+        wire_profile: the era of OpenRouter's wire format to speak: today's, or
+            that of 2025, for clients that depend on its order of fields.
+        stream_tail: what stands in `choices` of the last chunk, the one with
+            the usage: the finish reason again, a null finish reason, or
+            nothing. Unset: as the wire profile has it ("repeat_finish" today,
+            "null_finish" in 2025).
+        keepalive_s: seconds between two signs of life in a silent answer:
+            comments in a stream, white space before a JSON body.
+        stream_commit_after_s: seconds without an outcome after which a stream
+            is begun with 200 and comments. A failure after that is told
+            inside the stream.
+        nonstream_keepalive_after_s: likewise for a JSON answer.
+    """
 
     wire_profile: Literal["current", "2025"] = "current"
     stream_tail: Literal["repeat_finish", "null_finish", "empty_choices"] | None = None
@@ -77,7 +102,15 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`[limits]`: the largest bodies, and the output a hold assumes when none is asked for."""
+    """`[limits]`: the largest bodies, and the output a hold assumes when none is asked for.
+
+    Attributes:
+        max_body_bytes: largest request body in bytes; a larger one is refused with 413.
+        default_output_tokens: output tokens to set money aside for where a
+            request has no `max_tokens`; the endpoint's own cap if that is less.
+        max_response_bytes: largest JSON answer of a provider in bytes; a larger
+            one counts as a failed attempt. Streams have no such limit.
+    """
 
     max_body_bytes: Count = 33_554_432
     default_output_tokens: Count = 4096
@@ -85,7 +118,14 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadlineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`[deadlines]`: see `portico.ports.Deadlines`."""
+    """`[deadlines]`: how long a provider may take before the attempt has failed.
+
+    Attributes:
+        connect_s: seconds to accept the connection.
+        first_byte_s: seconds from then on to the first byte of the answer.
+        idle_s: seconds between two reads of an answer; `first_byte_s` if that is longer.
+        total_s: seconds for one attempt in all.
+    """
 
     connect_s: Seconds = Deadlines().connect_s
     first_byte_s: Seconds = Deadlines().first_byte_s
@@ -94,7 +134,7 @@ class DeadlineSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`[providers.<slug>]`. None: not said. `enabled` None: enabled if it can be used."""
+    """`[providers.<slug>]`. None: not said; `portico.settings.loading.ProviderTable` has more."""
 
     base_url: str | None = None
     api_key: Secret | None = None

@@ -72,6 +72,10 @@ class Books:
         """Whether the generation holds money."""
         return generation_id in self._open
 
+    def was_charged(self, generation_id: str) -> bool:
+        """Whether the batch that is not yet kept has charged it."""
+        return any(charged == generation_id for charged, _ in self._closed)
+
     def held_picousd(self, key_hash: str) -> int:
         """The open holds of one key; may be asked from any thread."""
         return self._held.get(key_hash, 0)

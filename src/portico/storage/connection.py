@@ -1,5 +1,6 @@
 """How every connection to the database is opened, by the gateway and beside it."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def open_database(path: Path) -> apsw.Connection:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        _create(path)
         path.chmod(0o600)
         db = apsw.Connection(str(path))
     except (OSError, apsw.Error) as error:
@@ -43,6 +44,16 @@ def open_database(path: Path) -> apsw.Connection:
         db.close()
         raise
     return db
+
+
+def _create(path: Path) -> None:
+    """Make an empty file for its owner only.
+
+    One that exists is not opened: closing it again would drop the locks that
+    SQLite holds on it in this process.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def open_for_reading(path: Path) -> apsw.Connection:

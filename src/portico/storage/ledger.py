@@ -155,6 +155,8 @@ class Ledger:
         self._attempts += tries
 
     def _must_be_charged(self, generation_id: str) -> None:
+        if self.books.was_charged(generation_id):
+            return
         charged = _number(
             self.db,
             "SELECT count(*) FROM entries WHERE generation_id = ? AND kind = 'charge'",

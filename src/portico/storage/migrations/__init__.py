@@ -50,6 +50,7 @@ def refuse_newer(db: apsw.Connection) -> int:
 
 
 def _done(db: apsw.Connection) -> set[str]:
-    if not db.table_exists("main", "migrations"):
+    # Asked of the file itself: what the connection remembers of the schema may be old.
+    if not db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'migrations'").get:
         return set()
     return {name for (name,) in db.execute("SELECT name FROM migrations")}

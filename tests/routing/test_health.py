@@ -1,0 +1,133 @@
+"""A list of timestamps and observations; no sleeping."""
+
+import pytest
+
+from portico.routing.health import HealthPolicy, HealthTracker, Observation
+from portico.vocabulary import Endpoint
+
+A = Endpoint(model="m", provider="a", tag="a", upstream_model="m")
+FINE = Observation(latency_s=0.2, throughput_tps=50.0)
+FAULT = Observation(fault="endpoint")
+
+
+def tracker_after(*observations, start_s=1000.0):
+    tracker = HealthTracker()
+    for n, seen in enumerate(observations):
+        tracker.record(A, seen, start_s + n * 0.01)
+    return tracker
+
+
+def test_an_endpoint_nobody_asked_is_well():
+    tracker = HealthTracker()
+
+    assert tracker.admits(A, 0.0)
+    assert tracker.snapshot(0.0).of(A).stable
+
+
+def test_the_breaker_opens_after_five_failures_in_a_row_and_not_before():
+    assert tracker_after(*[FAULT] * 4).snapshot(1001).of(A).breaker == "closed"
+    assert tracker_after(*[FAULT] * 4, FINE, *[FAULT] * 4).snapshot(1001).of(A).breaker == "closed"
+    assert tracker_after(*[FAULT] * 5).snapshot(1001).of(A).breaker == "open"
+
+
+def test_an_open_breaker_admits_nothing_then_one_probe():
+    tracker = tracker_after(*[FAULT] * 5)
+
+    assert not tracker.admits(A, 1001)
+    assert not tracker.admits(A, 1029)
+    assert tracker.admits(A, 1031)
+    assert not tracker.admits(A, 1031)
+
+
+def test_a_good_probe_closes_the_breaker():
+    tracker = tracker_after(*[FAULT] * 5)
+    tracker.admits(A, 1031)
+
+    tracker.record(A, FINE, 1032)
+
+    assert tracker.admits(A, 1032)
+    assert tracker.snapshot(1032).of(A).breaker == "closed"
+
+
+def test_each_failed_probe_lengthens_the_pause_up_to_a_cap():
+    policy = HealthPolicy()
+    tracker = HealthTracker(policy)
+    now_s, pauses = 1000.0, []
+    for _ in range(policy.failures_to_open):
+        tracker.record(A, FAULT, now_s)
+    for _ in range(13):
+        opened_s = now_s
+        while not tracker.admits(A, now_s):
+            now_s += 0.5
+        pauses.append(round(now_s - opened_s))
+        tracker.record(A, FAULT, now_s)
+
+    assert pauses[:3] == [30, 60, 90]
+    assert pauses[-1] == 300
+
+
+def test_failures_of_requests_under_way_do_not_open_it_twice():
+    tracker = tracker_after(*[FAULT] * 30)
+
+    assert tracker.admits(A, 1031)
+
+
+def test_a_rate_limit_is_an_outage_until_its_wait_is_over_and_no_failure():
+    tracker = tracker_after(Observation(fault="limited", wait_s=5.0))
+
+    assert not tracker.admits(A, 1004.9)
+    assert tracker.snapshot(1004.9).of(A).outage
+    assert tracker.snapshot(1004.9).of(A).uptime_5m is None
+    assert tracker.admits(A, 1005.1)
+    assert not tracker.snapshot(1006.2).of(A).outage
+
+
+@pytest.mark.parametrize(
+    ("observations", "outage"),
+    [
+        ([FAULT, FAULT], False),
+        ([FAULT, FAULT, FINE], True),
+        ([FAULT, FINE, FINE], False),
+        ([FINE, FINE, FINE, FAULT, FAULT, FAULT], True),
+    ],
+)
+def test_outage_is_half_of_at_least_three_within_thirty_seconds(observations, outage):
+    tracker = tracker_after(*observations)
+
+    assert tracker.snapshot(1001).of(A).outage is outage
+    assert tracker.snapshot(1032).of(A).outage is False
+
+
+def test_a_change_of_state_is_in_the_next_snapshot_at_once():
+    tracker = tracker_after(FINE)
+    before = tracker.snapshot(1000.5)
+
+    for _ in range(5):
+        tracker.record(A, FAULT, 1000.5)
+
+    assert before.of(A).stable
+    assert not tracker.snapshot(1000.5).of(A).stable
+
+
+def test_percentiles_cover_five_minutes():
+    tracker = HealthTracker()
+    for n in range(100):
+        seen = Observation(latency_s=0.1 if n < 90 else 2.0, throughput_tps=100.0)
+        tracker.record(A, seen, 1000.0)
+
+    latency = tracker.snapshot(1000.0).of(A).latency_s
+
+    assert latency.p50 == pytest.approx(0.1, rel=0.05)
+    assert latency.p99 == pytest.approx(2.0, rel=0.05)
+    assert tracker.snapshot(1290.0).of(A).latency_s is not None
+    assert tracker.snapshot(1400.0).of(A).latency_s is None
+
+
+def test_uptime_is_a_percentage_over_its_own_window():
+    tracker = tracker_after(FAULT, FINE, FINE, FINE)
+
+    health = tracker.snapshot(1001).of(A)
+
+    assert health.uptime_5m == health.uptime_1d == 75.0
+    assert tracker.snapshot(1600).of(A).uptime_5m is None
+    assert tracker.snapshot(1600).of(A).uptime_30m == 75.0
