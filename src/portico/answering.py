@@ -19,6 +19,7 @@ from portico.routing import Attempt, Outcome, attempt_flow, final_error
 from portico.seen import Seen
 from portico.tasks import spawn
 from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation
+from portico.watch import Watch
 
 _ERROR_BODY_BYTES = 64 * 1024
 
@@ -124,20 +125,8 @@ class Answering:
             endpoint, access, started_ms=resources.now_ms(), started_s=resources.clock_s()
         )
         try:
-            async with resources.transport.open(
-                self._request(endpoint, access), self._held()
-            ) as answer:
-                seen.status = answer.status
-                if not 200 <= answer.status < 300:
-                    body = await answer.read(_ERROR_BODY_BYTES)
-                    raise access.dialect.decode_error(answer.status, answer.headers, body)
-                if self._head.stream:
-                    await self._stream(answer, seen, delivery)
-                else:
-                    await self._whole(answer, seen)
-                self._attempts.append(seen.record(len(self._attempts), None))
-                self._observe(seen, None)
-                await self._complete(seen, delivery)
+            async with Watch(resources.options.deadlines, first_s=self._first_s()) as watch:
+                await self._exchange(seen, watch, delivery)
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)
             self._errors.append((endpoint, error))
@@ -153,6 +142,34 @@ class Answering:
             self._attempts.append(seen.record(len(self._attempts), "cancelled"))
             raise
         return Outcome(committed=True)
+
+    async def _exchange(self, seen: Seen, watch: Watch, delivery: Delivery) -> None:
+        """Send the request, relay the answer, settle, and send the end."""
+        async with self._resources.transport.open(
+            self._request(seen.endpoint, seen.access), self._held()
+        ) as answer:
+            seen.status = answer.status
+            if not 200 <= answer.status < 300:
+                body = await answer.read(_ERROR_BODY_BYTES)
+                raise seen.access.dialect.decode_error(answer.status, answer.headers, body)
+            if self._head.stream:
+                await self._stream(answer, seen, watch, delivery)
+            else:
+                await self._whole(answer, seen)
+            watch.settling()
+            self._attempts.append(seen.record(len(self._attempts), None))
+            self._observe(seen, None)
+            await self._complete(seen, delivery)
+
+    def _first_s(self) -> float:
+        """How long this attempt may wait for its first token."""
+        options = self._resources.options
+        if not self._head.stream:  # a whole answer is sent when it is finished
+            return options.deadlines.total_s
+        waited_s = self._resources.clock_s() - self._started_s
+        return max(
+            0.0, min(options.deadlines.first_byte_s, options.first_token_within_s - waited_s)
+        )
 
     def _observe(self, seen: Seen, error: UpstreamError | None) -> None:
         """Tell the tracker, unless it was the client's fault."""
@@ -170,10 +187,12 @@ class Answering:
             url=access.url,
             headers=access.headers,
             body=body,
-            deadlines=self._resources.options.deadlines,
+            connect_within_s=self._resources.options.deadlines.connect_s,
         )
 
-    async def _stream(self, answer: UpstreamResponse, seen: Seen, delivery: Delivery) -> None:
+    async def _stream(
+        self, answer: UpstreamResponse, seen: Seen, watch: Watch, delivery: Delivery
+    ) -> None:
         """Relay until the upstream has ended; the trailer waits for the settlement."""
         dialect, quirks = seen.access.dialect, seen.access.quirks
         relay = seen.relay = relay_between(dialect, self._surface, quirks, self._envelope)
@@ -181,21 +200,23 @@ class Answering:
             body = await answer.read(self._resources.options.max_response_bytes)
             response = dialect.decode_response(body, quirks)
             out = relay.feed_events(dialect.response_events(response))
-            await self._pass_on(out, seen, delivery)
+            await self._pass_on(out, seen, watch, delivery)
             return
         async for data in answer.chunks():
+            watch.reads += 1
             if out := relay.feed(data):
-                await self._pass_on(out, seen, delivery)
+                await self._pass_on(out, seen, watch, delivery)
             if relay.error is not None or relay.done:
                 break
         if relay.error is None and (out := relay.end()):
-            await self._pass_on(out, seen, delivery)
+            await self._pass_on(out, seen, watch, delivery)
         if relay.error is not None:
             raise relay.error
 
-    async def _pass_on(self, out: bytes, seen: Seen, delivery: Delivery) -> None:
+    async def _pass_on(self, out: bytes, seen: Seen, watch: Watch, delivery: Delivery) -> None:
         if not self._committed:
             self._committed = True
+            watch.begun()
             seen.first_token_s = self._resources.clock_s()
         await delivery.send(out)
 

@@ -18,7 +18,11 @@ from portico.vocabulary import (
 
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     """How long an upstream may take, in seconds: to accept the connection, to send the
-    first byte of its answer, between two reads, and over all."""
+    first token, between two reads of a stream, and over all.
+
+    A whole answer comes when it is finished: for it only the connection and
+    `total_s` count.
+    """
 
     connect_s: float = 5.0
     first_byte_s: float = 60.0
@@ -27,13 +31,17 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One signed HTTP request. `headers` hold the provider's secret: never log it."""
+    """One signed HTTP request. `headers` hold the provider's secret: never log it.
+
+    The connection is to be there within `connect_within_s`; every other deadline
+    is the caller's.
+    """
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    deadlines: Deadlines = Deadlines()
+    connect_within_s: float = 5.0
 
     def __repr__(self) -> str:
         return f"UpstreamRequest({self.method} {self.url}, {len(self.body)} bytes)"
@@ -52,7 +60,7 @@ class UpstreamResponse(Protocol):
         """Yield the body as it arrives, one item per network read.
 
         Raises:
-            UpstreamError: the connection broke or a deadline passed.
+            UpstreamError: the connection broke.
         """
         ...
 
@@ -60,7 +68,7 @@ class UpstreamResponse(Protocol):
         """Return the whole body.
 
         Raises:
-            UpstreamError: it broke, timed out or exceeds `limit_bytes`.
+            UpstreamError: it broke or exceeds `limit_bytes`.
         """
         ...
 
@@ -78,7 +86,7 @@ class Transport(Protocol):
         once: the upstream sees its connection closed.
 
         Raises:
-            UpstreamError: no connection, TLS failure, or a deadline passed.
+            UpstreamError: no connection in time, or TLS failed.
         """
         ...
 

@@ -25,7 +25,7 @@ from portico.providers.signing import auth_headers
 from portico.resources import GatewayOptions, ProviderAccess, Resources
 from portico.routing.health import HealthTracker
 from portico.server.request import Site
-from portico.settings import Secret, Settings, resolve_providers
+from portico.settings import ConfigError, Secret, Settings, resolve_providers
 from portico.simulator import Simulator
 from portico.storage.sqlite import SqliteStore
 from portico.transport.live import LiveTransport
@@ -63,6 +63,16 @@ class Assembly(msgspec.Struct, kw_only=True):
         await self.store.aclose()
 
 
+class _Supply(msgspec.Struct, kw_only=True):
+    """Who answers: providers with their keys, what can be called, and how it is reached."""
+
+    providers: dict[str, Provider]
+    secrets: Mapping[str, Secret]
+    snapshot: CatalogSnapshot
+    transport: Transport
+    simulator: Simulator | None = None
+
+
 async def assemble(
     settings: Settings, environ: Mapping[str, str], *, force_demo: bool = False
 ) -> Assembly:
@@ -73,63 +83,78 @@ async def assemble(
         OSError: the data directory cannot be used.
     """
     resolved = resolve_providers(settings, environ)
-    local = {} if force_demo else await _running_servers(resolved.local)
-    providers = {**resolved.providers, **{slug: resolved.local[slug] for slug in local}}
-    is_demo = force_demo or not providers
-    simulator = Simulator() if is_demo else None
     live = LiveTransport(use_environment_proxies=_has_proxy(environ))
-    transport: Transport = live
-    if simulator is not None:
-        await simulator.start()
-        providers = {slug: PROVIDERS[slug] for slug in {row.provider for row in demo.DEMO_MODELS}}
-        transport = SwitchingTransport(
-            {_origin(simulator.url): live},
-            default=ReplayingTransport(demo.load_demo(), match_on=demo.MATCH_ON, hint=demo.HINT),
+    local = {} if force_demo else await _running_servers(resolved.local)
+    found = {**resolved.providers, **{slug: resolved.local[slug] for slug in local}}
+    if found and not force_demo:
+        snapshot = build_snapshot(catalog_data(), found, settings.models, local)
+        supply = _Supply(
+            providers=found, secrets=resolved.secrets, snapshot=snapshot, transport=live
         )
-        snapshot = _demo_snapshot(providers)
-        providers["portico"] = msgspec.structs.replace(_SIMULATOR, base_url=simulator.url)
-        secrets = {slug: Secret("none") for slug in providers}
     else:
-        snapshot = build_snapshot(catalog_data(), providers, settings.models, local)
-        secrets = resolved.secrets
+        supply = await _demo_supply(live)
+    is_demo = supply.simulator is not None
     store = SqliteStore.open(settings.server.data_dir / DATABASE)
-    gateway = Gateway(
-        Resources(
-            store=store,
-            transport=transport,
-            providers={
-                slug: provider_access(provider, secrets.get(slug), replayed=is_demo)
-                for slug, provider in providers.items()
-            },
-            options=_options(settings),
-            health=HealthTracker(),
-            now_ms=now_ms,
-            clock_s=time.monotonic,
-        ),
-        snapshot,
-        Random(),
+    resources = Resources(
+        store=store,
+        transport=supply.transport,
+        providers={
+            slug: provider_access(provider, supply.secrets.get(slug), replayed=is_demo)
+            for slug, provider in supply.providers.items()
+        },
+        options=_options(settings),
+        health=HealthTracker(),
+        now_ms=now_ms,
+        clock_s=time.monotonic,
     )
     site = Site(
-        gateway=gateway,
+        gateway=Gateway(resources, supply.snapshot, Random()),
         max_body_bytes=settings.limits.max_body_bytes,
         public_catalog=settings.server.public_catalog,
-        facts={"mode": "demo" if is_demo else "live", "models": len(snapshot.models)},
+        facts={"mode": "demo" if is_demo else "live", "models": len(supply.snapshot.models)},
     )
     return Assembly(
         site=site,
         store=store,
-        transport=transport,
-        simulator=simulator,
+        transport=supply.transport,
+        simulator=supply.simulator,
         demo=is_demo,
-        found=tuple(sorted(provider.name for provider in providers.values())),
+        found=tuple(sorted(provider.name for provider in supply.providers.values())),
         warnings=(*settings.warnings, *resolved.warnings),
+    )
+
+
+async def _demo_supply(live: LiveTransport) -> _Supply:
+    """Recordings in the place of their providers, and the simulator over a real socket."""
+    simulator = Simulator()
+    await simulator.start()
+    recorded = {slug: PROVIDERS[slug] for slug in {row.provider for row in demo.DEMO_MODELS}}
+    replaying = ReplayingTransport(demo.load_demo(), match_on=demo.MATCH_ON, hint=demo.HINT)
+    return _Supply(
+        providers={
+            **recorded,
+            "portico": msgspec.structs.replace(_SIMULATOR, base_url=simulator.url),
+        },
+        secrets={slug: Secret("none") for slug in recorded},
+        snapshot=_demo_snapshot(recorded),
+        transport=SwitchingTransport({_origin(simulator.url): live}, default=replaying),
+        simulator=simulator,
     )
 
 
 def provider_access(
     provider: Provider, secret: Secret | None, *, replayed: bool = False
 ) -> ProviderAccess:
-    """Bind a provider record to its dialect and key."""
+    """Bind a provider record to its dialect and key.
+
+    Raises:
+        ConfigError: the dialect is not one of ours.
+    """
+    if provider.dialect not in DIALECTS:
+        known = ", ".join(sorted(DIALECTS))
+        raise ConfigError(
+            f'[providers.{provider.slug}] dialect "{provider.dialect}" is not known; use {known}'
+        )
     return ProviderAccess(
         slug=provider.slug,
         name=provider.name,

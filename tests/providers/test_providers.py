@@ -4,8 +4,10 @@ import pkgutil
 import re
 
 import pytest
+from tests.conftest import body_of, recorded
 
 import portico.providers
+from portico.jsonio import loads
 from portico.providers import PROVIDERS
 from portico.providers.base import (
     LOGPROB_PARAMETERS,
@@ -100,3 +102,21 @@ def test_a_server_on_this_machine_is_reached_on_its_usual_port():
         "vllm": 8000,
     }
     assert all(p.base_url == f"http://127.0.0.1:{p.local_port}/v1" for p in local.values())
+
+
+def test_no_recorded_answer_breaks_its_providers_patch():
+    slugs = {"zai": "z-ai", "moonshot": "moonshotai", "vercel-gateway": "vercel"}
+    patched = 0
+
+    for record in recorded("openai-chat"):
+        provider = PROVIDERS.get(slugs.get(record["provider"], record["provider"]))
+        if provider is None or provider.patch_chunk is None:
+            continue
+        for line in body_of(record).splitlines() or [b""]:
+            data = line.removeprefix(b"data:").strip()
+            if data.startswith(b"{") and data.endswith(b"}"):
+                chunk = loads(data)
+                provider.patch_chunk(chunk)
+                patched += 1
+
+    assert patched > 1000

@@ -231,15 +231,11 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
     input_modalities: frozenset[str] | None = None
 
 
-Usd = str | int | Decimal
-"""An amount as written: "0.15", or a number, which is taken digit by digit."""
-
-
 class PriceTable(msgspec.Struct, frozen=True, kw_only=True):
     """`price` of a model: USD per million tokens, exact to the sixth decimal; "0" is free.
 
-    Without it the price is not known, and the model is refused rather than
-    counted as free.
+    Written as text, "0.15"; a number is taken digit by digit. Without it the
+    price is not known, and the model is refused rather than counted as free.
 
     Attributes:
         prompt: prompt tokens.
@@ -252,14 +248,14 @@ class PriceTable(msgspec.Struct, frozen=True, kw_only=True):
         request: USD for each request, beside its tokens.
     """
 
-    prompt: Usd
-    completion: Usd
-    cache_read: Usd | None = None
-    cache_write: Usd | None = None
-    cache_write_1h: Usd | None = None
-    input_audio: Usd | None = None
-    output_audio: Usd | None = None
-    request: Usd = "0"
+    prompt: str
+    completion: str
+    cache_read: str | None = None
+    cache_write: str | None = None
+    cache_write_1h: str | None = None
+    input_audio: str | None = None
+    output_audio: str | None = None
+    request: str = "0"
 
 
 def _models(

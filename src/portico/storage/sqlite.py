@@ -51,8 +51,7 @@ class SqliteStore:
     made by another process takes effect within that time.
     """
 
-    def __init__(self, writing: apsw.Connection, reading: apsw.Connection) -> None:
-        ledger = Ledger(writing)
+    def __init__(self, ledger: Ledger, reading: apsw.Connection) -> None:
         self.interrupted = ledger.interrupted
         self._reading = reading
         self._books = ledger.books
@@ -77,7 +76,7 @@ class SqliteStore:
         try:
             reading = open_database(path)
             reading.pragma("query_only", True)
-            return cls(writing, reading)
+            return cls(Ledger(writing), reading)
         except apsw.Error as error:
             raise StorageError(f"cannot use {path}: {error}") from error
 

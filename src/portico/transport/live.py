@@ -1,17 +1,16 @@
 """The HTTP client: real connections to providers, behind the `Transport` port.
 
-Kept thin: a pool, deadlines, and one mapping from the client library's
+Kept thin: a pool, and one mapping from the client library's
 failures to ours. Nothing here looks at what is carried.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from types import TracebackType
 
 import aiohttp
 
 from portico.errors import StreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnavailable
-from portico.ports import Deadlines, UpstreamRequest
+from portico.ports import UpstreamRequest
 from portico.vocabulary import Reservation
 
 _AUTOMATIC_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -28,11 +27,11 @@ class LiveTransport:
     def __init__(self, *, use_environment_proxies: bool = False) -> None:
         self._trust_env = use_environment_proxies
         self._session: aiohttp.ClientSession | None = None
-        self._timeouts: dict[Deadlines, aiohttp.ClientTimeout] = {}
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
 
     def open(self, request: UpstreamRequest, reservation: Reservation) -> "_Exchange":
         """See `Transport.open`. Redirects are not followed: hosts come from configuration only."""
-        return _Exchange(self._client(), request, self._timeout(request.deadlines))
+        return _Exchange(self._client(), request, self._timeout(request.connect_within_s))
 
     async def aclose(self) -> None:
         """Close the pool."""
@@ -51,14 +50,11 @@ class LiveTransport:
             )
         return self._session
 
-    def _timeout(self, deadlines: Deadlines) -> aiohttp.ClientTimeout:
-        timeout = self._timeouts.get(deadlines)
+    def _timeout(self, connect_s: float) -> aiohttp.ClientTimeout:
+        timeout = self._timeouts.get(connect_s)
         if timeout is None:
-            timeout = self._timeouts[deadlines] = aiohttp.ClientTimeout(
-                total=deadlines.total_s,
-                sock_connect=deadlines.connect_s,
-                sock_read=max(deadlines.idle_s, deadlines.first_byte_s),
-            )
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_s)
+            self._timeouts[connect_s] = timeout
         return timeout
 
 
@@ -79,17 +75,14 @@ class _Exchange:
     async def __aenter__(self) -> "_Response":
         request = self._request
         try:
-            async with asyncio.timeout(
-                request.deadlines.connect_s + request.deadlines.first_byte_s
-            ):
-                self._answer = await self._session.request(
-                    request.method,
-                    request.url,
-                    headers=request.headers,
-                    data=request.body,
-                    timeout=self._timeout,
-                    allow_redirects=False,
-                )
+            self._answer = await self._session.request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                data=request.body,
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _translate(error) from error
         return _Response(self._answer)
@@ -156,7 +149,7 @@ class _LowerCase(Mapping[str, str]):
 def _translate(error: Exception, *, begun: bool = False) -> UpstreamError:
     """Name the failure without naming our hosts."""
     if isinstance(error, TimeoutError):
-        return UpstreamTimeout("The provider did not answer in time.")
+        return UpstreamTimeout("The provider did not accept the connection in time.")
     if isinstance(error, aiohttp.ClientSSLError):
         return UpstreamUnavailable("The TLS connection to the provider failed.")
     if isinstance(error, aiohttp.ClientConnectorError):

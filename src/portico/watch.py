@@ -1,0 +1,78 @@
+"""Deadlines of one attempt, on one timer: first token, silence, and all in all.
+
+Nothing happens per chunk but an addition: a timer looks every now and then
+whether something was read since it looked last.
+"""
+
+import asyncio
+from types import TracebackType
+
+from portico.errors import UpstreamTimeout
+from portico.ports import Deadlines
+
+_LOOKS_PER_SILENCE = 4
+
+
+class Watch:
+    """A context that ends what runs in it with `UpstreamTimeout` when a deadline passes.
+
+    Until `begun()` the deadline is `first_s`; then, after each `reads += 1`, an
+    idle time, found out within a quarter more. `total_s` counts from the start.
+    `settling()` ends all deadlines: what remains is ours to do, not the provider's.
+    """
+
+    def __init__(self, deadlines: Deadlines, *, first_s: float) -> None:
+        self.reads = 0
+        self._deadlines = deadlines
+        self._first_s = first_s
+        self._seen = 0
+        self._silent_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._why = ""
+
+    async def __aenter__(self) -> "Watch":
+        self._loop = asyncio.get_running_loop()
+        self._ends_s = self._loop.time() + self._deadlines.total_s
+        self._limit = asyncio.timeout(None)
+        await self._limit.__aenter__()
+        within_s = min(self._first_s, self._deadlines.total_s)
+        self._timer = self._loop.call_later(within_s, self._end, "sent no first token in time")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.settling()
+        try:
+            await self._limit.__aexit__(kind, error, traceback)
+        except TimeoutError:
+            raise UpstreamTimeout(f"The provider {self._why}.") from None
+
+    def begun(self) -> None:
+        """The first token is here: from now on silence counts."""
+        self.settling()
+        self._look()
+
+    def settling(self) -> None:
+        """No deadline any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        pause_s = self._deadlines.idle_s / _LOOKS_PER_SILENCE
+        self._silent_s = self._silent_s + pause_s if self._seen == self.reads else 0.0
+        self._seen = self.reads
+        if self._silent_s > self._deadlines.idle_s:
+            self._end("fell silent in the middle of its answer")
+        elif self._loop.time() >= self._ends_s:
+            self._end("took longer than an answer may take")
+        else:
+            self._timer = self._loop.call_later(pause_s, self._look)
+
+    def _end(self, why: str) -> None:
+        self._why = why
+        self._limit.reschedule(self._loop.time())
