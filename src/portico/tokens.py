@@ -13,8 +13,8 @@ IMAGE_TOKENS = 5_000
 """One image, as large as providers accept it; the dearest common tiling stays below."""
 
 _ASCII = bytes(range(128))
-_SAMPLE_ABOVE_BYTES = 4_096
-_STRIDE = 7  # coprime to the 2, 3 and 4 bytes of a UTF-8 character: no phase is missed
+_COUNT_UP_TO_BYTES = 4_096
+_BLOCK_BYTES = 256
 _MEDIA_BYTES_PER_TOKEN = 16  # base64 of documents and sound: far above what providers count
 _MEDIA_MINIMUM_TOKENS = 2_000  # a file by reference has no bytes to count here
 
@@ -63,11 +63,15 @@ def _quarters(text: bytes) -> int:
 
 
 def _other_bytes(text: bytes) -> int:
-    """Bytes outside ASCII, counted in a sample of every seventh byte where text is long."""
-    if len(text) <= _SAMPLE_ABOVE_BYTES:
-        return len(text.translate(None, _ASCII))
-    found = len(text[::_STRIDE].translate(None, _ASCII))
-    return min(len(text), found * _STRIDE)
+    """Bytes outside ASCII; of long text one block in eight is counted.
+
+    Blocks, not single bytes: text repeats itself in every short period.
+    """
+    length = len(text)
+    if length > _COUNT_UP_TO_BYTES:
+        starts = range(0, length, _BLOCK_BYTES * 8)
+        text = b"".join([text[start : start + _BLOCK_BYTES] for start in starts])
+    return len(text.translate(None, _ASCII)) * length // len(text)
 
 
 def _raised(quarters: int) -> int:

@@ -21,6 +21,7 @@ def endpoint(provider, dollars=1, **changes):
         "upstream_model": "orca-2",
         "pricing": Pricing(prompt_picousd=rate, completion_picousd=rate),
         "context_tokens": 8_000,
+        "input_modalities": frozenset({"text"}),
         "max_completion_tokens": 2_000,
         "supported_parameters": frozenset({"tools", "temperature", "max_tokens"}),
     }

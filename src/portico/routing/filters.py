@@ -126,6 +126,8 @@ def fits_context(endpoint: Endpoint, needs: Needs) -> str | None:
 
 def takes_input(endpoint: Endpoint, needs: Needs) -> str | None:
     """Every kind of input in the messages must be one the endpoint takes."""
+    if not endpoint.input_modalities:
+        return None
     missing = needs.input_modalities - endpoint.input_modalities
     return f"does not take {', '.join(sorted(missing))} input" if missing else None
 

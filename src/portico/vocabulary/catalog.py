@@ -49,7 +49,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     `tag` is unique among the endpoints of a model: the provider's slug, with a
     suffix where one provider serves a model in several ways. `pricing` None:
     the price is not known and routing refuses the endpoint. `context_tokens`
-    and `max_completion_tokens` None: not known, so no request is refused for it.
+    and `max_completion_tokens` None: not known, so no request is refused for it;
+    the same holds for empty `supported_parameters` and `input_modalities`.
     """
 
     model: str
@@ -60,7 +61,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int | None = None
     max_completion_tokens: int | None = None
     supported_parameters: frozenset[str] = frozenset()
-    input_modalities: frozenset[str] = frozenset({"text"})
+    input_modalities: frozenset[str] = frozenset()
     output_modalities: frozenset[str] = frozenset({"text"})
     quantization: str | None = None
 

@@ -23,7 +23,9 @@ from portico.vocabulary import Cost, Usage
         ({"prompt_tokens": 20, "completion_tokens": 0, "total_tokens": 20,
           "prompt_tokens_details": None, "completion_tokens_details": {}}, 20, 0, 0, 0),
         ({"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6,
-          "prompt_tokens_details": {"cached_tokens": 50}}, 5, 1, 5, 0),
+          "prompt_tokens_details": {"cached_tokens": 50}}, 55, 1, 50, 0),
+        ({"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11,
+          "completion_tokens_details": {"reasoning_tokens": 25}}, 9, 27, 0, 25),
         ({"prompt_tokens": None, "completion_tokens": 4, "total_tokens": 24}, 20, 4, 0, 0),
         ({}, 0, 0, 0, 0),
     ],
@@ -62,8 +64,11 @@ def test_buckets_are_disjoint_and_never_negative(
         }
     )  # fmt: skip
 
-    assert usage.prompt_tokens == prompt
-    assert usage.completion_tokens == completion
+    outside_prompt = sum(part for part in (cached, audio) if part > prompt)
+    outside_completion = reasoning if reasoning > completion else 0
+    assert usage.prompt_tokens == prompt + outside_prompt
+    assert usage.completion_tokens == completion + outside_completion
+    assert usage.reasoning_tokens == reasoning
     assert all(getattr(usage, f) >= 0 for f in usage.__struct_fields__)
 
 

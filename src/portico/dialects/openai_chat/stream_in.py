@@ -6,6 +6,7 @@ without index or id, content as a list, no terminator, errors after HTTP 200.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from portico.dialects.base import Quirks
@@ -69,7 +70,7 @@ class ChunkDecoder:
         """
         if event.data.strip() == b"[DONE]":
             self.done = True
-            return []
+            return self._settled(())
         body = loads(event.data)
         if not isinstance(body, dict):
             raise StreamBroken("the upstream sent an event that is not a JSON object")
@@ -85,12 +86,13 @@ class ChunkDecoder:
         Raises:
             StreamBroken: no answer began, or the stream was cut.
         """
+        events = self._settled(())
         unfinished = [answer for answer in self._answers.values() if not answer.finished]
         if not self._answers:
             raise StreamBroken("the upstream ended the stream without an answer")
         if unfinished and not self.done:
             raise StreamBroken("the upstream closed the stream before it finished")
-        return [event for answer in unfinished for event in answer.finish(None)]
+        return [*events, *(event for answer in unfinished for event in answer.finish(None))]
 
     def _chunk(self, body: JsonObject) -> list[StreamEvent]:
         events: list[StreamEvent] = []
@@ -103,8 +105,10 @@ class ChunkDecoder:
                     system_fingerprint=_text(body.get("system_fingerprint")),
                 )
             )
+        growing: list[_Answer] = []
         for choice in body.get("choices") or ():
-            events.extend(self._choice(choice))
+            events.extend(self._choice(choice, growing))
+        events.extend(self._settled(growing))
         if isinstance(usage := body.get("usage"), dict) and usage:
             events.append(self._usage(usage, body))
         for key, value in body.items():
@@ -119,7 +123,19 @@ class ChunkDecoder:
             service_tier=_text(body.get("service_tier")),
         )
 
-    def _choice(self, choice: JsonObject) -> list[StreamEvent]:
+    def _settled(self, growing: "Sequence[_Answer]") -> list[StreamEvent]:
+        """Finish the answers whose reason came with their last delta, once no more follows.
+
+        Some hosts repeat the reason on every tool call: it counts when a chunk adds nothing.
+        """
+        return [
+            event
+            for answer in self._answers.values()
+            if answer.reason is not None and answer not in growing
+            for event in answer.finish(answer.reason)
+        ]
+
+    def _choice(self, choice: JsonObject, growing: "list[_Answer]") -> list[StreamEvent]:
         number = choice.get("index") or 0
         answer = self._answers.get(number)
         if answer is None:
@@ -128,7 +144,9 @@ class ChunkDecoder:
         events = answer.delta(delta, choice.get("logprobs"))
         native = choice.get("finish_reason")
         if native is not None and native != "":
-            events.extend(answer.finish(str(native)))
+            answer.reason = str(native)
+        if events:
+            growing.append(answer)
         return events
 
 
@@ -137,6 +155,7 @@ class _Answer:
 
     def __init__(self, number: int, id_seed: str) -> None:
         self.finished = False
+        self.reason: str | None = None
         self._number = number
         self._id_seed = id_seed
         self._calls: list[_Call] = []

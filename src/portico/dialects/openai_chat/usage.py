@@ -20,8 +20,8 @@ def decode_usage(body: JsonObject, *, reasoning_outside_completion: bool = False
     """Read a usage object as any provider of the family writes it.
 
     Completion tokens that leave reasoning out are recognised by the total
-    (prompt + completion + reasoning); `reasoning_outside_completion` decides
-    when the provider gives no total. Parts larger than their whole are cut.
+    (prompt + completion + reasoning) or by being fewer than the reasoning alone;
+    `reasoning_outside_completion` decides when the provider gives no total. Parts larger than their whole are cut.
     """
     prompt_details = _object(body.get("prompt_tokens_details"))
     completion_details = _object(body.get("completion_tokens_details"))
@@ -30,18 +30,19 @@ def decode_usage(body: JsonObject, *, reasoning_outside_completion: bool = False
     reasoning = _count(completion_details, "reasoning_tokens") or _count(body, "reasoning_tokens")
     if reasoning:
         by_total = total == prompt + completion + reasoning
-        if by_total or (reasoning_outside_completion and not total):
+        # more thinking than output in all can only mean that the output leaves it out
+        if by_total or reasoning > completion or (reasoning_outside_completion and not total):
             completion += reasoning
     if not prompt and total > completion:
         prompt = total - completion
 
-    room = prompt
-    cached = min(room, _count(prompt_details, "cached_tokens"))
-    room -= cached
+    cached, audio = _count(prompt_details, "cached_tokens"), _count(prompt_details, "audio_tokens")
+    prompt += sum(part for part in (cached, audio) if part > prompt)
+    room = prompt - cached
+    audio = min(room, audio)
+    room -= audio
     written = min(room, _count(prompt_details, "cache_write_tokens"))
     room -= written
-    audio = min(room, _count(prompt_details, "audio_tokens"))
-    room -= audio
     video = min(room, _count(prompt_details, "video_tokens"))
     audio_out = min(completion, _count(completion_details, "audio_tokens"))
     image_out = min(completion - audio_out, _count(completion_details, "image_tokens"))

@@ -10,7 +10,7 @@ from portico.vocabulary import AttemptRecord, Generation, Usage
 
 
 async def generation(site: Site, request: Request, reply: AsgiReply) -> None:
-    """Found from the moment the client has seen the end of the answer."""
+    """One generation; found from the moment the client has seen the end of the answer."""
     generation_id = request.required("id")
     found = await site.gateway.resources.store.find_generation(generation_id)
     if found is None:

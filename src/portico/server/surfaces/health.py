@@ -11,7 +11,7 @@ async def health(site: Site, request: Request, reply: AsgiReply) -> None:
 
 
 async def root(site: Site, request: Request, reply: AsgiReply) -> None:
-    """Clients probe the root; a person is told where the API is."""
+    """Name, version and where the API is: clients probe the root."""
     await answer_json(
         reply, {"name": "portico", "version": __version__, "api": "/api/v1", "health": "/health"}
     )

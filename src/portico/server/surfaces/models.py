@@ -171,7 +171,7 @@ def _endpoint(model: Model, endpoint: Endpoint, provider_name: str) -> JsonObjec
 def _architecture(model: Model) -> JsonObject:
     order = ("text", "image", "file", "audio", "video")
     first = model.endpoints[0]
-    inputs = frozenset[str]().union(*(e.input_modalities for e in model.endpoints))
+    inputs = frozenset({"text"}).union(*(e.input_modalities for e in model.endpoints))
     ordered_in = [m for m in order if m in inputs]
     ordered_out = sorted(first.output_modalities, reverse=True)
     return {

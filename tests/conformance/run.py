@@ -1,0 +1,239 @@
+"""`make conformance`: drive a real gateway with recorded provider answers and judge its own.
+
+    python tests/conformance/run.py --corpus DIR --report FILE [--provider X] [--verbose]
+
+Needs the recordings (skipped without them) and an installed `portico`. With
+`--gateway URL --key KEY --upstream-port N` a gateway that already runs is used;
+`--write-config FILE` writes the configuration it needs.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import aiohttp
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.conformance.accumulate import read_native
+from tests.conformance.check import Exchange, check_exchange
+from tests.conformance.compare import Prices
+from tests.conformance.corpus import Record, Unreadable, client_request, read_records
+from tests.conformance.gateway import (
+    GatewayFailed,
+    GatewayProcess,
+    configuration,
+    gateway_command,
+    model_of,
+)
+from tests.conformance.received import Received, read_received
+from tests.conformance.report import (
+    Explained,
+    Outcome,
+    judge,
+    load_explained,
+    print_report,
+    summary,
+    write_report,
+)
+from tests.conformance.schema import SchemaError, Schemas, load_schemas
+from tests.conformance.upstream import ReplayUpstream
+
+_HERE = Path(__file__).resolve().parent
+_APIS = ("openai-chat",)
+_TIMEOUT_S = 60.0
+_PRICES = Prices(
+    prompt=Decimal("1.00"),
+    completion=Decimal("3.00"),
+    cache_read=Decimal("0.25"),
+    cache_write=Decimal("1.25"),
+)
+# Identity of the calling app: the gateway's business, not the upstream's.
+_APP_HEADERS = {"HTTP-Referer": "https://app.example", "X-Title": "Conformance"}
+
+
+class Run:
+    """One pass over the records against one gateway."""
+
+    def __init__(
+        self,
+        records: dict[int, Record],
+        *,
+        schemas: Schemas | None,
+        explanations: Sequence[Explained],
+    ) -> None:
+        self._records = records
+        self._schemas = schemas
+        self._explanations = explanations
+        self.upstream = ReplayUpstream(records)
+        self.outcomes: dict[int, Outcome] = {}
+
+    async def drive(self, url: str, key: str, *, jobs: int) -> None:
+        """Send every record's request, `jobs` at a time, and judge the answers."""
+        waiting = iter(self._records)
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+        connector = aiohttp.TCPConnector(limit=jobs)
+
+        async def worker(session: aiohttp.ClientSession) -> None:
+            for number in waiting:
+                self.outcomes[number] = await self._one(session, url, key, number)
+                self._show_progress()
+
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
+            await asyncio.gather(*(worker(session) for _ in range(jobs)))
+
+    async def _one(
+        self, session: aiohttp.ClientSession, url: str, key: str, number: int
+    ) -> Outcome:
+        """Ask for one record and judge; whatever goes wrong becomes a finding of its own."""
+        record = self._records[number]
+        try:
+            lines = await self._findings(session, url, key, number)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            lines = [f"answer.transport: {type(error).__name__} {error}"]
+        except Exception as error:  # noqa: BLE001  # one odd answer must not end the run
+            lines = [f"check.crashed: {type(error).__name__} {error}"]
+        return judge(record, lines, self._explanations)
+
+    async def _findings(
+        self, session: aiohttp.ClientSession, url: str, key: str, number: int
+    ) -> list[str]:
+        record = self._records[number]
+        model = model_of(number)
+        asked = client_request(record, model)
+        exchange = Exchange(
+            record=record,
+            native=read_native(record.body, status=record.status, stream=record.stream),
+            model=model,
+            asked=asked,
+            received=await self._ask(session, url, key, asked),
+            arrivals=self.upstream.arrivals.setdefault(number, []),
+            secret=key,
+            private=tuple(name.lower() for name in _APP_HEADERS),
+        )
+        return check_exchange(exchange, prices=_PRICES, schemas=self._schemas)
+
+    @staticmethod
+    async def _ask(
+        session: aiohttp.ClientSession, url: str, key: str, asked: dict[str, object]
+    ) -> Received:
+        headers = {"Authorization": f"Bearer {key}", **_APP_HEADERS}
+        path = f"{url.rstrip('/')}/api/v1/chat/completions"
+        async with session.post(path, json=asked, headers=headers) as response:
+            raw = await response.read()
+            names = {name.lower(): value for name, value in response.headers.items()}
+            return read_received(status=response.status, headers=names, raw=raw)
+
+    def _show_progress(self) -> None:
+        done, total = len(self.outcomes), len(self._records)
+        step = max(1, total // 10)
+        if done % step == 0 or done == total:
+            failed = sum(not outcome.passed() for outcome in self.outcomes.values())
+            print(f"conformance: {done}/{total} done, {failed} failed", file=sys.stderr)
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    default = _HERE.parents[2] / "shared" / "corpus"
+    parser.add_argument("--corpus", type=Path, default=default, help="folder of the recordings")
+    parser.add_argument("--openapi", type=Path, help="OpenAPI file (default: beside the corpus)")
+    parser.add_argument("--report", type=Path, help="where to write the JSON report")
+    parser.add_argument("--provider", help="only this provider of the corpus")
+    parser.add_argument("--api", default=_APIS[0], help=f"one of {', '.join(_APIS)}")
+    parser.add_argument("--jobs", type=int, default=8, help="requests in flight")
+    parser.add_argument("--verbose", action="store_true", help="every reason of every failure")
+    parser.add_argument("--gateway", metavar="URL", help="use a gateway that already runs")
+    parser.add_argument("--key", help="its key")
+    parser.add_argument("--upstream-port", type=int, default=0, help="port of the replay upstream")
+    parser.add_argument("--write-config", type=Path, help="write portico.toml and end")
+    options = parser.parse_args(argv)
+    if bool(options.gateway) != bool(options.key):
+        parser.error("--gateway and --key belong together")
+    if (options.gateway or options.write_config) and not options.upstream_port:
+        parser.error("a gateway of your own needs a fixed --upstream-port")
+    return options
+
+
+def _load_records(options: argparse.Namespace) -> dict[int, Record]:
+    records: dict[int, Record] = {}
+    for row in read_records(options.corpus, api=options.api, provider=options.provider):
+        if isinstance(row, Unreadable):
+            print(f"conformance: cannot read {row.place}: {row.reason}")
+        else:
+            records[len(records) + 1] = row
+    return records
+
+
+def _load_schemas(options: argparse.Namespace) -> Schemas | None:
+    path = options.openapi or options.corpus.resolve().parent / "openrouter" / "openapi.yaml"
+    if not path.exists():
+        print(f"conformance: no OpenAPI description at {path}, schemas are not checked")
+        return None
+    return load_schemas(path)
+
+
+async def _with_own_gateway(run: Run, records: dict[int, Record], *, jobs: int) -> None:
+    port = await run.upstream.start()
+    with tempfile.TemporaryDirectory(prefix="conformance-") as name:
+        folder = Path(name)
+        config = folder / "portico.toml"
+        config.write_text(
+            configuration(records, upstream_port=port, prices=_PRICES), encoding="utf-8"
+        )
+        gateway = GatewayProcess(command=gateway_command(), folder=folder, config=config)
+        try:
+            await gateway.start()
+            await run.drive(gateway.url, await gateway.create_key(), jobs=jobs)
+        finally:
+            await gateway.stop()
+            await run.upstream.stop()
+
+
+async def _with_running_gateway(run: Run, options: argparse.Namespace) -> None:
+    await run.upstream.start(port=options.upstream_port)
+    try:
+        await run.drive(options.gateway, options.key, jobs=options.jobs)
+    finally:
+        await run.upstream.stop()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run and return the exit code: 0 all passed or skipped, 1 failures, 2 it could not run."""
+    options = _arguments(argv)
+    if not options.corpus.is_dir():
+        print(f"conformance: corpus not found at {options.corpus}, skipped")
+        return 0
+    if options.api not in _APIS:
+        print(f"conformance: no accumulator for {options.api}, skipped")
+        return 0
+    records = _load_records(options)
+    if options.write_config:
+        text = configuration(records, upstream_port=options.upstream_port, prices=_PRICES)
+        options.write_config.write_text(text, encoding="utf-8")
+        return 0
+    try:
+        schemas = _load_schemas(options)
+        run = Run(records, schemas=schemas, explanations=load_explained(_HERE / "explained.toml"))
+        if options.gateway:
+            asyncio.run(_with_running_gateway(run, options))
+        else:
+            asyncio.run(_with_own_gateway(run, records, jobs=options.jobs))
+    except (GatewayFailed, SchemaError) as error:
+        print(f"conformance: {error}")
+        return 2
+    for stray in sorted(set(run.upstream.strays)):
+        print(f"conformance: the gateway also asked for {stray}")
+    report = summary(run.outcomes[number] for number in sorted(run.outcomes))
+    print_report(report, verbose=options.verbose)
+    if options.report:
+        write_report(report, options.report)
+    print(f"conformance: {report['passed']} passed, {report['failed']} failed")
+    return 1 if report["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
