@@ -11,7 +11,7 @@ import msgspec
 
 from portico.accounting import admit, close_generation
 from portico.delivery import Delivery
-from portico.dialects import Dialect, Envelope, RequestHead, relay_between
+from portico.dialects import Dialect, Envelope, RequestHead, relay_between, request_between
 from portico.errors import GatewayError, StorageUnavailable, UpstreamError
 from portico.ports import UpstreamRequest, UpstreamResponse
 from portico.resources import Call, ProviderAccess, Resources
@@ -179,8 +179,13 @@ class Answering:
             self._resources.health.record(seen.endpoint, observation, now_s)
 
     def _request(self, endpoint: Endpoint, access: ProviderAccess) -> UpstreamRequest:
-        body, _ = access.dialect.upstream_body(
-            self._head, endpoint.upstream_model, endpoint.supported_parameters, access.quirks
+        body, _ = request_between(
+            self._surface,
+            access.dialect,
+            self._head,
+            endpoint.upstream_model,
+            endpoint.supported_parameters,
+            access.quirks,
         )
         return UpstreamRequest(
             method="POST",

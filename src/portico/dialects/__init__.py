@@ -17,6 +17,26 @@ DIALECTS: dict[str, Dialect] = {
 }
 
 
+def request_between(
+    surface: Dialect,
+    upstream: Dialect,
+    head: RequestHead,
+    model: str,
+    supported: frozenset[str],
+    quirks: Quirks,
+) -> tuple[bytes, frozenset[str]]:
+    """The body for an upstream, and the names of parameters that had to be dropped.
+
+    Between equal dialects the client's own bytes travel; otherwise they pass the hub.
+
+    Raises:
+        InvalidRequest: the conversation cannot be read.
+    """
+    if upstream is surface:
+        return upstream.upstream_body(head, model, supported, quirks)
+    return upstream.encode_request(surface.decode_request(head), model, supported, quirks)
+
+
 def relay_between(
     upstream: Dialect, surface: Dialect, quirks: Quirks, envelope: Envelope
 ) -> StreamRelay:
@@ -40,4 +60,5 @@ __all__ = [
     "StreamTail",
     "WireProfile",
     "relay_between",
+    "request_between",
 ]

@@ -8,7 +8,7 @@ import msgspec
 from portico.errors import GatewayError, UpstreamError
 from portico.jsonio import JsonObject
 from portico.sse import ServerSentEvent
-from portico.vocabulary import ChatResponse, Cost, StreamEvent, Usage
+from portico.vocabulary import ChatRequest, ChatResponse, Cost, StreamEvent, Usage
 
 WireProfile = Literal["current", "2025"]
 StreamTail = Literal["repeat_finish", "null_finish", "empty_choices"]
@@ -130,6 +130,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     read_head:        a client's body -> what routing looks at; raises InvalidRequest
     upstream_body:    the body for an upstream of the same dialect, and the names of
                       the parameters that had to be dropped
+    decode_request:   a checked head -> ChatRequest, for an upstream of another dialect;
+                      raises InvalidRequest
+    encode_request:   (ChatRequest, model, supported parameters, Quirks) -> the body for
+                      an upstream, and what had to be dropped
     decode_response:  a 200 body -> ChatResponse; raises UpstreamError
     encode_response:  ChatResponse -> the client's body
     response_events:  ChatResponse -> the events a stream would have had
@@ -143,6 +147,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     read_head: Callable[[bytes], RequestHead]
     upstream_body: Callable[
         [RequestHead, str, frozenset[str], Quirks], tuple[bytes, frozenset[str]]
+    ]
+    decode_request: Callable[[RequestHead], ChatRequest]
+    encode_request: Callable[
+        [ChatRequest, str, frozenset[str], Quirks], tuple[bytes, frozenset[str]]
     ]
     decode_response: Callable[[bytes, Quirks], ChatResponse]
     encode_response: Callable[[ChatResponse, Envelope, Cost | None], bytes]

@@ -1,6 +1,7 @@
 """The OpenAI chat dialect: what most providers speak, and this gateway's own first surface."""
 
 from portico.dialects.base import Dialect
+from portico.dialects.openai_chat.conversation import decode_request, encode_request
 from portico.dialects.openai_chat.errors import decode_error, encode_error
 from portico.dialects.openai_chat.request import read_head, upstream_body
 from portico.dialects.openai_chat.response import (
@@ -16,6 +17,8 @@ DIALECT = Dialect(
     name="openai_chat",
     read_head=read_head,
     upstream_body=upstream_body,
+    decode_request=decode_request,
+    encode_request=encode_request,
     decode_response=decode_response,
     encode_response=encode_response,
     response_events=response_events,

@@ -28,10 +28,11 @@ PARAMETERS = frozenset(
 )  # fmt: skip
 """What `supported_parameters` of `GET /models` can name."""
 
-_GATEWAY_FIELDS = (
+GATEWAY_FIELDS = (
     "models", "route", "provider", "plugins", "preset", "transforms", "usage", "session_id",
     "trace", "debug", "metadata", "include_reasoning", "cache_control", "prompt",
 )  # fmt: skip
+"""What this gateway understands itself and no provider is sent."""
 _MARKS = (b'"cache_control"', b'"reasoning', b'"annotations"', b'"images"')
 _MESSAGE_GATEWAY_FIELDS = (
     "cache_control", "reasoning", "reasoning_content", "reasoning_details", "annotations", "images",
@@ -202,16 +203,31 @@ def upstream_body(
     fields["model"] = _raw(model)
     if "messages" not in fields or bytes(fields["messages"]) == b"null":
         fields["messages"] = _prompt_as_message(fields["prompt"])
+    return finish_body(fields, head.parameters, supported, quirks, stream=head.stream)
+
+
+def finish_body(
+    fields: RawFields,
+    sent: frozenset[str],
+    supported: frozenset[str],
+    quirks: Quirks,
+    *,
+    stream: bool,
+) -> tuple[bytes, frozenset[str]]:
+    """Spell top-level fields as the provider takes them; see `upstream_body`.
+
+    `fields` is changed in place; `sent` are the parameters the client sent.
+    """
     native = quirks.reasoning_field == "reasoning"
     _set_reasoning(fields, quirks)
-    for name in _GATEWAY_FIELDS:
+    for name in GATEWAY_FIELDS:
         if not (native and name in {"plugins", "transforms", "cache_control"}):
             fields.pop(name, None)
     if not native:
         _strip_message_fields(fields)
     _set_output_cap(fields, quirks)
-    _set_stream(fields, quirks, stream=head.stream)
-    dropped = head.parameters - supported if supported else frozenset()
+    _set_stream(fields, quirks, stream=stream)
+    dropped = sent - supported if supported else frozenset()
     dropped -= {"reasoning", "reasoning_effort", "include_reasoning"}
     dropped -= {"max_tokens", "max_completion_tokens"}
     for name in dropped:

@@ -1,0 +1,333 @@
+"""Whole conversations: a chat body to the hub's request, and back.
+
+Needed only where client and provider speak different dialects; between equal
+ones the client's own bytes travel (`request.upstream_body`). Decoding and
+encoding again is the identity on meaning: a test does it to every recorded
+request.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from portico.dialects.base import Quirks, RequestHead
+from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item, visible_text
+from portico.dialects.openai_chat.request import (
+    GATEWAY_FIELDS,
+    PARAMETERS,
+    finish_body,
+)
+from portico.errors import InvalidRequest
+from portico.jsonio import JsonObject, dumps, loads
+from portico.vocabulary import (
+    Audio,
+    ChatRequest,
+    File,
+    Image,
+    Message,
+    Part,
+    Reasoning,
+    ReasoningWish,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    Unknown,
+    Video,
+)
+
+# Scalars that are the same on both sides and need no thought.
+_PLAIN = (
+    "temperature", "top_p", "top_k", "min_p", "top_a", "frequency_penalty", "presence_penalty",
+    "repetition_penalty", "seed", "parallel_tool_calls", "response_format", "verbosity", "user",
+)  # fmt: skip
+_KNOWN = frozenset(
+    {
+        "model", "messages", "prompt", "stream", "stream_options", "max_tokens",
+        "max_completion_tokens", "stop", "tools", "tool_choice", "reasoning", "reasoning_effort",
+        *_PLAIN, *GATEWAY_FIELDS,
+    }
+)  # fmt: skip
+_MESSAGE_FIELDS = frozenset(
+    {
+        "role", "content", "name", "tool_calls", "tool_call_id", "refusal", "cache_control",
+        "reasoning", "reasoning_content", "reasoning_details",
+    }
+)  # fmt: skip
+_TOOL_FIELDS = frozenset({"type", "function", "cache_control"})
+
+
+def decode_request(head: RequestHead) -> ChatRequest:
+    """Read the whole conversation of a checked request.
+
+    Raises:
+        InvalidRequest: a message or a tool is not shaped as its type asks.
+    """
+    body = {name: loads(raw) for name, raw in head.fields.items()}
+    try:
+        messages = _messages(body)
+        tools = tuple(_tool(tool) for tool in body.get("tools") or ())
+        choice = _tool_choice(body.get("tool_choice"))
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise InvalidRequest(f"messages or tools cannot be read: {error!r}") from None
+    stop = body.get("stop")
+    return ChatRequest(
+        model=body.get("model"),
+        messages=messages,
+        stream=head.stream,
+        max_tokens=head.max_output_tokens,
+        stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
+        tools=tools,
+        tool_choice=choice,
+        reasoning=_wish(body),
+        extra=_rest(body, _KNOWN),
+        **{name: body.get(name) for name in _PLAIN},
+    )
+
+
+def encode_request(
+    request: ChatRequest, model: str, supported: frozenset[str], quirks: Quirks
+) -> tuple[bytes, frozenset[str]]:
+    """The chat body for an upstream, and the parameters that had to be dropped."""
+    body: JsonObject = {"model": model, "messages": [_encode_message(m) for m in request.messages]}
+    for name in _PLAIN:
+        if (value := getattr(request, name)) is not None:
+            body[name] = value
+    if request.max_tokens is not None:
+        body["max_tokens"] = request.max_tokens
+    if request.stop:
+        body["stop"] = list(request.stop)
+    if request.tools:
+        body["tools"] = [_encode_tool(tool) for tool in request.tools]
+    if request.tool_choice is not None:
+        body["tool_choice"] = _encode_tool_choice(request.tool_choice)
+    if request.reasoning is not None:
+        body["reasoning"] = _encode_wish(request.reasoning)
+    body.update(request.extra or {})
+    fields = {name: msgspec.Raw(dumps(value)) for name, value in body.items()}
+    sent = frozenset(fields.keys() & PARAMETERS)
+    return finish_body(fields, sent, supported, quirks, stream=request.stream)
+
+
+def _messages(body: JsonObject) -> tuple[Message, ...]:
+    messages = body.get("messages")
+    if not messages:
+        prompt = body["prompt"]
+        text = prompt if isinstance(prompt, str) else "\n".join(prompt)
+        return (Message(role="user", parts=(Text(text=text),)),)
+    return tuple(_message(message) for message in messages)
+
+
+def _message(body: JsonObject) -> Message:
+    role: Any = body["role"]  # one of the roles: the head was checked
+    return Message(
+        role="tool" if role == "function" else role,
+        parts=_parts(body.get("content")),
+        name=body.get("name"),
+        tool_calls=tuple(_tool_call(call) for call in body.get("tool_calls") or ()),
+        tool_call_id=body.get("tool_call_id"),
+        reasoning=tuple(decode_reasoning(body)),
+        refusal=body.get("refusal"),
+        cache_control=body.get("cache_control"),
+        extra=_rest(body, _MESSAGE_FIELDS),
+    )
+
+
+def _parts(content: str | Sequence[Any] | None) -> tuple[Part, ...]:
+    if content is None:
+        return ()
+    if isinstance(content, str):
+        return (Text(text=content),)
+    return tuple(_part(part) for part in content)
+
+
+def _part(part: str | JsonObject) -> Part:
+    if isinstance(part, str):
+        return Text(text=part)
+    cache = part.get("cache_control")
+    match part.get("type", "text"):
+        case "text":
+            return Text(
+                text=part["text"],
+                cache_control=cache,
+                extra=_rest(part, frozenset({"type", "text", "cache_control"})),
+            )
+        case "image_url":
+            image = part["image_url"]
+            image = {"url": image} if isinstance(image, str) else image
+            return Image(url=image["url"], detail=image.get("detail"), cache_control=cache)
+        case "input_audio":
+            return Audio(data=part["input_audio"]["data"], format=part["input_audio"]["format"])
+        case "video_url" | "input_video" as kind:
+            return Video(url=part[kind]["url"])
+        case "file":
+            file = part["file"]
+            return File(
+                filename=file.get("filename"),
+                data=file.get("file_data"),
+                file_id=file.get("file_id"),
+                cache_control=cache,
+            )
+        case kind:
+            return Unknown(type=str(kind), fields=part)
+
+
+def _tool_call(body: JsonObject) -> ToolCall:
+    function = body.get("function") or {}
+    arguments = function.get("arguments")
+    text = arguments if isinstance(arguments, str) else dumps(arguments or {}).decode()
+    known = frozenset({"id", "type", "function", "index", "cache_control"})
+    return ToolCall(
+        id=body.get("id") or "",
+        name=function.get("name") or "",
+        arguments=text or "{}",
+        extra=_rest(body, known),
+    )
+
+
+def _tool(body: JsonObject) -> Tool:
+    if body.get("type", "function") != "function":
+        return Tool(
+            name=body.get("name") or body["type"], type=body["type"], extra=_rest(body, frozenset({"type"}))
+        )  # fmt: skip
+    function = body["function"]
+    return Tool(
+        name=function["name"],
+        description=function.get("description"),
+        parameters=function.get("parameters"),
+        strict=function.get("strict"),
+        cache_control=body.get("cache_control"),
+        extra=_rest(body, _TOOL_FIELDS),
+    )
+
+
+def _tool_choice(value: str | JsonObject | None) -> ToolChoice | None:
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return ToolChoice(mode="named", name=value["function"]["name"])
+    if value in {"required", "any"}:
+        return ToolChoice(mode="required")
+    return ToolChoice(mode="none" if value == "none" else "auto")
+
+
+def _wish(body: JsonObject) -> ReasoningWish | None:
+    wish = body.get("reasoning")
+    effort = body.get("reasoning_effort")
+    if wish is None and effort is None:
+        shown = body.get("include_reasoning")
+        return None if shown is None else ReasoningWish(exclude=not shown)
+    wish = wish or {}
+    return ReasoningWish(
+        effort=wish.get("effort") or effort,
+        max_tokens=wish.get("max_tokens"),
+        exclude=bool(wish.get("exclude")),
+        enabled=wish.get("enabled"),
+        summary=wish.get("summary"),
+    )
+
+
+def _encode_message(message: Message) -> JsonObject:
+    body: JsonObject = {"role": message.role, "content": _encode_content(message)}
+    if message.name is not None:
+        body["name"] = message.name
+    if message.tool_calls:
+        body["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+                **(call.extra or {}),
+            }
+            for call in message.tool_calls
+        ]
+    for name in ("tool_call_id", "refusal", "cache_control"):
+        if (value := getattr(message, name)) is not None:
+            body[name] = value
+    if message.reasoning:
+        visible = [text for item in message.reasoning if (text := visible_text(item))]
+        if visible:
+            body["reasoning"] = "".join(visible)
+        if message.reasoning != (Reasoning(text=body.get("reasoning")),):  # more than plain text
+            body["reasoning_details"] = [_encode_detail(item) for item in message.reasoning]
+    return {**body, **(message.extra or {})}
+
+
+def _encode_detail(item: Reasoning) -> JsonObject:
+    """As it came: what the client did not say is not made up."""
+    body = encode_item(item, item.index or 0)
+    for name in ("format", "index"):
+        if getattr(item, name) is None:
+            del body[name]
+    return body
+
+
+def _encode_content(message: Message) -> object:
+    """A lone plain text as a string: the form that every host takes."""
+    parts = message.parts
+    if not parts:
+        return None if message.role == "assistant" else ""
+    first = parts[0]
+    if len(parts) == 1 and isinstance(first, Text) and not first.cache_control and not first.extra:
+        return first.text
+    return [_encode_part(part) for part in parts]
+
+
+def _encode_part(part: Part) -> JsonObject:
+    match part:
+        case Text():
+            body: JsonObject = {"type": "text", "text": part.text, **(part.extra or {})}
+        case Image():
+            image = {"url": part.url, **({"detail": part.detail} if part.detail else {})}
+            body = {"type": "image_url", "image_url": image}
+        case Audio():
+            body = {
+                "type": "input_audio",
+                "input_audio": {"data": part.data, "format": part.format},
+            }
+        case Video():
+            body = {"type": "video_url", "video_url": {"url": part.url}}
+        case File():
+            fields = {"filename": part.filename, "file_data": part.data, "file_id": part.file_id}
+            body = {"type": "file", "file": {k: v for k, v in fields.items() if v is not None}}
+        case Unknown():
+            return part.fields
+    if cache := getattr(part, "cache_control", None):
+        body["cache_control"] = cache
+    return body
+
+
+def _encode_tool(tool: Tool) -> JsonObject:
+    if tool.type != "function":
+        return {"type": tool.type, **(tool.extra or {})}
+    function: JsonObject = {"name": tool.name}
+    for name in ("description", "parameters", "strict"):
+        if (value := getattr(tool, name)) is not None:
+            function[name] = value
+    body: JsonObject = {"type": "function", "function": function, **(tool.extra or {})}
+    if tool.cache_control is not None:
+        body["cache_control"] = tool.cache_control
+    return body
+
+
+def _encode_tool_choice(choice: ToolChoice) -> object:
+    if choice.mode == "named":
+        return {"type": "function", "function": {"name": choice.name}}
+    return choice.mode
+
+
+def _encode_wish(wish: ReasoningWish) -> JsonObject:
+    fields = {
+        "effort": wish.effort,
+        "max_tokens": wish.max_tokens,
+        "enabled": wish.enabled,
+        "summary": wish.summary,
+        "exclude": wish.exclude or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _rest(body: Mapping[str, Any], known: frozenset[str]) -> JsonObject | None:
+    """Fields the hub has no word for; None rather than empty."""
+    return {k: v for k, v in body.items() if k not in known and v is not None} or None

@@ -1,0 +1,123 @@
+"""A chat body to the hub and back."""
+
+import json
+
+import msgspec
+import pytest
+from tests.conftest import recorded
+
+from portico.dialects import Quirks
+from portico.dialects.openai_chat.conversation import decode_request, encode_request
+from portico.dialects.openai_chat.request import read_head, upstream_body
+from portico.errors import InvalidRequest
+from portico.vocabulary import File, Image, Reasoning, Text, ToolChoice, Unknown
+
+OWN = Quirks(reasoning_field="reasoning")  # understands every field of this gateway
+
+
+def decoded(**fields):
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], **fields}
+    return decode_request(read_head(json.dumps(body).encode()))
+
+
+def test_parts_become_what_they_are():
+    parts = [
+        {"type": "text", "text": "see", "cache_control": {"type": "ephemeral"}},
+        {"type": "image_url", "image_url": {"url": "https://example.org/a.png", "detail": "low"}},
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:x"}},
+        {"type": "hologram", "hologram": {"depth": 3}},
+        "plain",
+    ]
+
+    message = decoded(messages=[{"role": "user", "content": parts}]).messages[0]
+
+    assert message.parts == (
+        Text(text="see", cache_control={"type": "ephemeral"}),
+        Image(url="https://example.org/a.png", detail="low"),
+        File(filename="a.pdf", data="data:x"),
+        Unknown(type="hologram", fields={"type": "hologram", "hologram": {"depth": 3}}),
+        Text(text="plain"),
+    )
+
+
+def test_an_assistant_turn_keeps_calls_and_reasoning():
+    turn = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "add", "arguments": ""}}],
+        "reasoning_details": [
+            {"type": "reasoning.text", "text": "hm", "signature": "c2ln", "format": "f", "index": 0}
+        ],
+    }  # fmt: skip
+
+    message = decoded(messages=[turn]).messages[0]
+
+    assert message.parts == ()
+    assert (message.tool_calls[0].name, message.tool_calls[0].arguments) == ("add", "{}")
+    assert message.reasoning == (Reasoning(text="hm", signature="c2ln", format="f", index=0),)
+
+
+@pytest.mark.parametrize(
+    ("value", "choice"),
+    [
+        ("auto", ToolChoice(mode="auto")),
+        ("none", ToolChoice(mode="none")),
+        ("required", ToolChoice(mode="required")),
+        ("any", ToolChoice(mode="required")),
+        ({"type": "function", "function": {"name": "f"}}, ToolChoice(mode="named", name="f")),
+    ],
+)
+def test_tool_choices(value, choice):
+    assert decoded(tool_choice=value).tool_choice == choice
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": [{"type": "function"}]},
+        {"tool_choice": {"type": "function"}},
+        {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+        {"messages": [{"role": "assistant", "tool_calls": [4]}]},
+    ],
+)
+def test_what_cannot_be_read_is_the_clients_mistake(fields):
+    with pytest.raises(InvalidRequest, match="cannot be read"):
+        decoded(**fields)
+
+
+@pytest.mark.parametrize("api", ["openrouter-chat", "openai-chat"])
+def test_every_recorded_request_comes_back_with_the_same_meaning(api):
+    checked = 0
+    for record in recorded(api):
+        request = (record.get("request") or {}).get("body")
+        if not isinstance(request, dict) or record["response"]["status"] != 200:
+            continue
+        if not request.get("messages") or not (request.get("model") or request.get("models")):
+            continue
+        once = decode_request(read_head(json.dumps(request).encode()))
+        body, _ = encode_request(once, once.model or "m", frozenset(), OWN)
+        twice = decode_request(read_head(body))
+        assert twice == msgspec.structs.replace(once, model=once.model or "m"), record["id"]
+        checked += 1
+    assert checked > 500
+
+
+def test_through_the_hub_an_upstream_gets_the_same_as_without_it():
+    checked = 0
+    for record in recorded("openai-chat"):
+        request = (record.get("request") or {}).get("body")
+        if not isinstance(request, dict) or record["response"]["status"] != 200:
+            continue
+        if not request.get("messages") or not request.get("model"):
+            continue
+        head = read_head(json.dumps(request).encode())
+        patched = json.loads(upstream_body(head, "m", frozenset(), Quirks())[0])
+        rebuilt = json.loads(encode_request(decode_request(head), "m", frozenset(), Quirks())[0])
+        empty = (None, [], False)
+        assert rebuilt.keys() >= {k for k, v in patched.items() if v not in empty}, record["id"]
+        assert patched.keys() >= rebuilt.keys(), record["id"]
+        assert [m["role"] for m in rebuilt["messages"]] == [
+            "tool" if m["role"] == "function" else m["role"] for m in patched["messages"]
+        ], record["id"]  # fmt: skip
+        checked += 1
+    assert checked > 300
