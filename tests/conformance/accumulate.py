@@ -82,6 +82,8 @@ def read_native(body: bytes, *, status: int, stream: bool) -> Native:
         return Native(failure=Failure(status=None, message="the provider's answer is empty"))
     looks_like_events = _looks_like_events(body)
     native = _read_stream(body) if looks_like_events else _read_body(body)
+    if any(_is_torn(choice.text) for choice in native.choices.values()):
+        native.doubts.append("half of a surrogate pair is not text")
     if looks_like_events != stream:
         native.doubts.append("the answer's kind is not the one that was asked for")
     return native
@@ -107,6 +109,15 @@ def sse_data(body: bytes) -> list[str]:
     return events
 
 
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _strict(text: str) -> object:
+    """Parse JSON, and nothing that only Python takes for it. Raises ValueError."""
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
 def _read_stream(body: bytes) -> Native:
     native = Native()
     for data in sse_data(body):
@@ -114,7 +125,7 @@ def _read_stream(body: bytes) -> Native:
             native.complete = True
             break
         try:
-            chunk = json.loads(data)
+            chunk = _strict(data)
         except ValueError:
             native.doubts.append("an event is not JSON")
             continue
@@ -133,7 +144,7 @@ def _read_stream(body: bytes) -> Native:
 def _read_body(body: bytes) -> Native:
     native = Native(complete=True)
     try:
-        whole = json.loads(body)
+        whole = _strict(body.decode("utf-8", "replace").removeprefix("\ufeff"))
     except ValueError:
         return Native(failure=Failure(status=None, message="the answer is not JSON"))
     if not isinstance(whole, dict):
@@ -311,7 +322,11 @@ def _feed_extras(choice: Choice, raw: JsonObject, message: JsonObject) -> None:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_torn(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _text(value: object) -> str:

@@ -48,6 +48,10 @@ def compare_answer(findings: Findings, native: Native, received: Received, price
     if isinstance(received.usage, dict):
         if native.usage is not None:
             compare_usage(findings, expected_usage(native.usage), received.usage)
+        else:
+            # A reader that takes 0 for "unknown" would drop what had to be counted instead.
+            total = received.usage.get("total_tokens")
+            findings.check("count.estimate", f"total_tokens is {total!r}", holds=bool(total))
         compare_cost(findings, received.usage, prices)
 
 

@@ -224,6 +224,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             asyncio.run(_with_own_gateway(run, records, jobs=options.jobs))
     except (GatewayFailed, SchemaError) as error:
         print(f"conformance: {error}")
+        print("conformance: could not run")
         return 2
     for stray in sorted(set(run.upstream.strays)):
         print(f"conformance: the gateway also asked for {stray}")

@@ -178,12 +178,17 @@ def test_an_error_event_after_content_keeps_both() -> None:
         pytest.param(b"", 200, id="empty"),
         pytest.param(b"<html>", 200, id="not JSON"),
         pytest.param(b"[]", 200, id="not an object"),
+        pytest.param(b'{"choices": [], "x": NaN}', 200, id="JSON to Python only"),
         pytest.param(b'{"error": "flat"}', 200, id="an error with 200"),
         pytest.param(b'{"message": "no"}', 429, id="a status"),
     ],
 )
 def test_what_is_not_an_answer_is_a_failure(body: bytes, status: int) -> None:
     assert read_native(body, status=status, stream=False).failure is not None
+
+
+def test_half_a_surrogate_pair_leaves_the_right_text_open() -> None:
+    assert _stream(_delta("stop", content="\ud83d")).doubts
 
 
 def test_odd_shapes_raise_doubts_instead_of_errors() -> None:

@@ -103,6 +103,21 @@ def test_wrong_counts_are_named() -> None:
     assert _rules(native, whole(body())) == {"count.prompt_tokens", "count.cached_tokens"}
 
 
+def test_tokens_that_the_upstream_did_not_count_are_estimated() -> None:
+    native = _native(content="Four.")
+    native.usage = None
+    answer = body()
+    answer["usage"] = USAGE | {
+        "prompt_tokens": 0,
+        "completion_tokens": 0,
+        "total_tokens": 0,
+        "cost": 0,
+    }
+
+    assert _rules(native, whole(body())) == set()
+    assert "count.estimate" in _rules(native, whole(answer))
+
+
 def test_the_cost_is_recomputed_from_the_counts_beside_it() -> None:
     native = _native(content="Four.")
     answer = body()
