@@ -66,7 +66,13 @@ async def admit(
     try:
         return await store.reserve(hold)
     except KeyLimitExceeded as error:
-        error.message += _advice(error, dearest, prompt_tokens_bound, output_tokens)
+        asked = f"{output_tokens:,} output tokens"
+        if max_output_tokens is not None:
+            asked = f"max_tokens {output_tokens:,}"
+        error.message = (
+            f"{error.message.removesuffix('.')} ({prompt_tokens_bound:,} prompt tokens + {asked})."
+            f" {_advice(error.left_picousd or 0, dearest, prompt_tokens_bound)}"
+        )
         error.args = (error.message,)
         raise
 
@@ -88,21 +94,14 @@ def _price(endpoint: Endpoint) -> Pricing:
     return endpoint.pricing
 
 
-def _advice(
-    error: KeyLimitExceeded, endpoint: Endpoint, prompt_tokens: int, output_tokens: int
-) -> str:
-    """How the amount came about, and what would fit."""
-    told = (
-        f" It counts {prompt_tokens:,} prompt tokens and {output_tokens:,} output tokens"
-        f" at {endpoint.tag}."
-    )
+def _advice(left_picousd: int, endpoint: Endpoint, prompt_tokens: int) -> str:
+    """What would fit."""
     prompt_only = pricing.upper_bound(prompt_tokens, 0, _price(endpoint))
     per_token = pricing.upper_bound(prompt_tokens, 1, _price(endpoint)) - prompt_only
-    left = error.left_picousd or 0
-    affordable = (left - prompt_only) // per_token if per_token else 0
+    affordable = (left_picousd - prompt_only) // per_token if per_token else 0
     if affordable < 1:
-        return f"{told} Raise the limit, or wait for its reset if it has one."
-    return f"{told} Lower max_tokens to {affordable:,} or raise the limit."
+        return "Raise the limit, or wait for its reset if it has one."
+    return f"Lower max_tokens to {affordable:,} or raise the limit."
 
 
 def close_generation(

@@ -1,5 +1,6 @@
 """One upstream stream in, one client stream out: goldens, and laws over every stream."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,71 @@ def test_reasoning_is_left_out_when_the_client_excludes_it():
 
     assert b"reasoning" not in out
     assert b"Hi" in out
+
+
+def content_of(out: bytes) -> str:
+    chunks = [json.loads(line[6:]) for line in out.splitlines() if line.startswith(b"data: {")]
+    return "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
+
+
+def test_what_comes_after_the_terminator_is_not_relayed():
+    relay = relay_between(CHAT, CHAT, Quirks(), envelope())
+
+    out = relay_bytes(
+        relay,
+        [
+            b'data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\n'
+            b"data: [DONE]\n\n"
+            b'data: {"choices":[{"index":0,"delta":{"content":" again"}}]}\n\n'
+        ],
+    )
+
+    assert content_of(out) == "Hi"
+
+
+@pytest.mark.parametrize(
+    ("deltas", "text"),
+    [
+        (["a \\ud83d", "\\ude00 b"], "a 😀 b"),
+        (["a", " \\ud83d\\ude00"], "a 😀"),
+        (["\\ude00 b"], "\ufffd b"),
+        (["a", "\\ud83d", "b"], "a\ufffdb"),
+    ],
+)
+def test_a_character_cut_in_two_is_put_together(deltas, text):
+    relay = relay_between(CHAT, CHAT, Quirks(), envelope())
+
+    out = b"".join(
+        relay.feed(b'data: {"choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n' % d.encode())
+        for d in deltas
+    )
+
+    assert relay.error is None
+    assert content_of(out) == text
+
+
+def test_a_custom_tool_call_is_passed_on_and_counts_as_a_call():
+    relay = relay_between(CHAT, CHAT, Quirks(), envelope())
+
+    out = relay_bytes(
+        relay,
+        [
+            b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c1",'
+            b'"type":"custom","custom":{"name":"patch","input":"*** Begin"}}]}}]}\n\n'
+            b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+        ],
+    )
+
+    assert b'"custom":{"name":"patch","input":"*** Begin"}' in out
+    assert b'"finish_reason":"tool_calls"' in out
+
+
+def test_citations_have_no_null_members():
+    relay = relay_between(CHAT, CHAT, Quirks(), envelope())
+
+    out = relay.feed(
+        b'data: {"choices":[{"index":0,"delta":{"annotations":[{"type":"url_citation",'
+        b'"url_citation":{"url":"https://example.org","title":null}}]}}]}\n\n'
+    )
+
+    assert b'"url_citation":{"url":"https://example.org"}' in out

@@ -485,7 +485,7 @@ async def test_locked_by_another_process_holds_fail_in_time_and_charges_are_book
     await store.create_key(a_key("after the charge in the queue"))
 
     assert [type(result) for result in results] == [StorageUnavailable, StorageUnavailable]
-    assert waited_s <= 2.0
+    assert waited_s <= 2.5  # two seconds, and half a one for a busy machine
     assert readable == key
     found = await store.find_generation(reservation.generation_id)
     assert found is not None

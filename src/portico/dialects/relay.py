@@ -57,7 +57,8 @@ class StreamRelay:
         out: list[bytes] = []
         try:
             for event in self._parser.feed(data):
-                self._relay(event, out)
+                if not self._decoder.done:  # nothing counts after the terminator
+                    self._relay(event, out)
         except UpstreamError as error:
             self.error = error
         except _UNREADABLE as error:

@@ -33,7 +33,7 @@ from portico.vocabulary import (
     Spending,
 )
 
-_PATIENCE_S = 1.7
+_PATIENCE_S = 1.5
 _WATCH_S = 0.2  # patience + watch stays below the two seconds that are promised
 _KEY_FRESH_S = 0.5
 _KEYS_REMEMBERED = 10_000

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import body_of, recorded
 
-from portico.dialects.openai_chat.usage import decode_usage, encode_usage
+from portico.dialects.openai_chat.usage import decode_usage, encode_usage, find_usage
 from portico.jsonio import loads
 from portico.vocabulary import Cost, Usage
 
@@ -27,7 +27,9 @@ from portico.vocabulary import Cost, Usage
         ({"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11,
           "completion_tokens_details": {"reasoning_tokens": 25}}, 9, 27, 0, 25),
         ({"prompt_tokens": None, "completion_tokens": 4, "total_tokens": 24}, 20, 4, 0, 0),
-        ({}, 0, 0, 0, 0),
+        ({"prompt_tokens": 20, "completion_tokens": 4, "num_cached_tokens": 16}, 20, 4, 16, 0),
+        ({"prompt_tokens": 20, "completion_tokens": 4, "prompt_cache_hit_tokens": 16}, 20, 4, 16, 0),
+        ({"prompt_tokens": "20", "completion_tokens": "4"}, 20, 4, 0, 0),
     ],
 )  # fmt: skip
 def test_usage_is_read_from_every_spelling(body, prompt, completion, cached, reasoning):
@@ -39,11 +41,30 @@ def test_usage_is_read_from_every_spelling(body, prompt, completion, cached, rea
     assert usage.reasoning_tokens == reasoning
 
 
+@pytest.mark.parametrize(
+    "body", [{}, {"prompt_tokens": -1}, {"prompt_tokens": "many"}, {"prompt_tokens": 0}]
+)
+def test_usage_that_counts_nothing_is_no_usage(body):
+    assert decode_usage(body) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"usage": {"prompt_tokens": 1}},
+        {"usage": None, "x_groq": {"usage": {"prompt_tokens": 1}}},
+        {"choices": [{"index": 0, "usage": {"prompt_tokens": 1}}]},
+    ],
+)
+def test_usage_is_found_wherever_a_host_puts_it(body):
+    assert find_usage(body) == {"prompt_tokens": 1}
+
+
 counts = st.integers(0, 10**6)
 
 
 @given(
-    prompt=counts, completion=counts, cached=counts, written=counts, audio=counts, video=counts,
+    prompt=st.integers(1, 10**6), completion=counts, cached=counts, written=counts, audio=counts, video=counts,
     audio_out=counts, image_out=counts, reasoning=counts,
 )  # fmt: skip
 def test_buckets_are_disjoint_and_never_negative(

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from portico.dialects.base import Envelope, Quirks
+from portico.dialects.openai_chat.annotations import clean_annotation
 from portico.dialects.openai_chat.errors import classify
 from portico.dialects.openai_chat.finish import finish_reason
 from portico.dialects.openai_chat.reasoning import (
@@ -13,7 +14,7 @@ from portico.dialects.openai_chat.reasoning import (
     split_content,
     visible_text,
 )
-from portico.dialects.openai_chat.usage import decode_usage, encode_usage
+from portico.dialects.openai_chat.usage import decode_usage, encode_usage, find_usage
 from portico.errors import UpstreamUnavailable
 from portico.jsonio import JsonError, JsonObject, dumps, loads
 from portico.vocabulary import (
@@ -75,7 +76,7 @@ def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
 
 
 def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
-    usage = body.get("usage")
+    usage = find_usage(body)
     outside = quirks.reasoning_outside_completion
     return ChatResponse(
         choices=tuple(
@@ -108,7 +109,7 @@ def _choice(body: JsonObject, position: int, id_seed: str) -> Choice:
         refusal=message.get("refusal") or None,
         reasoning=tuple(merge([*thoughts, *decode_reasoning(message)])),
         tool_calls=calls,
-        annotations=tuple(message.get("annotations") or ()),
+        annotations=tuple(map(clean_annotation, message.get("annotations") or ())),
         images=tuple(message.get("images") or ()),
         audio=message.get("audio"),
         logprobs=body.get("logprobs"),
@@ -120,11 +121,18 @@ def _choice(body: JsonObject, position: int, id_seed: str) -> Choice:
 
 
 def _tool_call(body: JsonObject, id_seed: str) -> ToolCall:
+    made_up = "call_" + hashlib.sha256(id_seed.encode()).hexdigest()[:24]
+    if isinstance(custom := body.get("custom"), dict):  # free text: passed on as it is
+        return ToolCall(
+            id=body.get("id") or made_up,
+            name=custom.get("name") or "",
+            arguments=dumps({"input": custom.get("input")}).decode(),
+            extra={"type": "custom", "custom": custom},
+        )
     function = body.get("function") or {}
     arguments = function.get("arguments")
     if not isinstance(arguments, str):
         arguments = dumps(arguments or {}).decode()
-    made_up = "call_" + hashlib.sha256(id_seed.encode()).hexdigest()[:24]
     return ToolCall(
         id=body.get("id") or made_up, name=function.get("name") or "", arguments=arguments or "{}"
     )
@@ -177,6 +185,8 @@ def _encode_message(choice: Choice, envelope: Envelope) -> JsonObject:
                 "id": call.id,
                 "function": {"name": call.name, "arguments": call.arguments},
             }
+            if call.extra is None
+            else {"index": number, "id": call.id, **call.extra}
             for number, call in enumerate(choice.tool_calls)
         ]
     if shown:

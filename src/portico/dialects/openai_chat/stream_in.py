@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from portico.dialects.base import Quirks
+from portico.dialects.openai_chat.annotations import without_nulls
 from portico.dialects.openai_chat.errors import classify
 from portico.dialects.openai_chat.finish import finish_reason
+from portico.dialects.openai_chat.halves import Halves, loads_halves
 from portico.dialects.openai_chat.reasoning import decode_reasoning, split_content
-from portico.dialects.openai_chat.usage import decode_usage
+from portico.dialects.openai_chat.usage import decode_usage, find_usage
 from portico.errors import StreamBroken
-from portico.jsonio import JsonObject, dumps, loads
+from portico.jsonio import JsonObject, dumps
 from portico.sse import ServerSentEvent
 from portico.vocabulary import (
     ExtraDelta,
@@ -71,7 +73,7 @@ class ChunkDecoder:
         if event.data.strip() == b"[DONE]":
             self.done = True
             return self._settled(())
-        body = loads(event.data)
+        body = loads_halves(event.data)
         if not isinstance(body, dict):
             raise StreamBroken("the upstream sent an event that is not a JSON object")
         if self._quirks.patch is not None:
@@ -109,19 +111,19 @@ class ChunkDecoder:
         for choice in body.get("choices") or ():
             events.extend(self._choice(choice, growing))
         events.extend(self._settled(growing))
-        if isinstance(usage := body.get("usage"), dict) and usage:
-            events.append(self._usage(usage, body))
+        if (usage := find_usage(body)) is not None:
+            events.extend(self._usage(usage, body))
         for key, value in body.items():
             if key not in _CHUNK_FIELDS and value is not None:
                 self.extra[key] = value
         return events
 
-    def _usage(self, usage: JsonObject, body: JsonObject) -> StreamUsage:
+    def _usage(self, usage: JsonObject, body: JsonObject) -> list[StreamEvent]:
         outside = self._quirks.reasoning_outside_completion
-        return StreamUsage(
-            usage=decode_usage(usage, reasoning_outside_completion=outside),
-            service_tier=_text(body.get("service_tier")),
-        )
+        counted = decode_usage(usage, reasoning_outside_completion=outside)
+        if counted is None:
+            return []
+        return [StreamUsage(usage=counted, service_tier=_text(body.get("service_tier")))]
 
     def _settled(self, growing: "Sequence[_Answer]") -> list[StreamEvent]:
         """Finish the answers whose reason came with their last delta, once no more follows.
@@ -160,10 +162,14 @@ class _Answer:
         self._id_seed = id_seed
         self._calls: list[_Call] = []
         self._by_key: dict[object, _Call] = {}
+        self._has_custom_calls = False
+        self._halves = Halves()
 
     def delta(self, delta: JsonObject, logprobs: Any) -> list[StreamEvent]:
         number = self._number
         text, thoughts, others = split_content(delta.get("content"))
+        if text is not None:
+            text = self._halves.join(text)
         events: list[StreamEvent] = [
             ReasoningDelta(item=item, choice=number)
             for item in (*thoughts, *decode_reasoning(delta))
@@ -172,17 +178,21 @@ class _Answer:
             events.append(TextDelta(text=text or "", choice=number, logprobs=logprobs))
         if delta.get("refusal"):
             events.append(RefusalDelta(text=delta["refusal"], choice=number))
-        for call in delta.get("tool_calls") or ():
-            events.extend(self._tool_call(call))
         extra = {
             key: value
             for key, value in delta.items()
             if key not in _DELTA_FIELDS and value is not None and value != []
         }
+        for call in delta.get("tool_calls") or ():
+            if "custom" in call:  # free text in the place of arguments: passed on as it is
+                self._has_custom_calls = True
+                extra.setdefault("tool_calls", []).append(call)
+            else:
+                events.extend(self._tool_call(call))
         if others:
             extra["content_parts"] = others
         if extra:
-            events.append(ExtraDelta(fields=extra, choice=number))
+            events.append(ExtraDelta(fields=without_nulls(extra), choice=number))
         return events
 
     def finish(self, native: str | None) -> list[StreamEvent]:
@@ -190,7 +200,8 @@ class _Answer:
             return []
         self.finished = True
         events = [event for call in self._calls for event in call.close(self._number)]
-        reason = finish_reason(native, has_tool_calls=bool(self._calls))
+        has_calls = bool(self._calls) or self._has_custom_calls
+        reason = finish_reason(native, has_tool_calls=has_calls)
         events.append(Finish(reason=reason, native_reason=native, choice=self._number))
         return events
 

@@ -14,15 +14,35 @@ from portico.jsonio import JsonObject
 from portico.vocabulary import Cost, Usage
 
 _PICO = 10**12
+_CACHE_READ = (
+    "cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens",
+)  # fmt: skip
 
 
-def decode_usage(body: JsonObject, *, reasoning_outside_completion: bool = False) -> Usage:
-    """Read a usage object as any provider of the family writes it.
+def find_usage(body: JsonObject) -> JsonObject | None:
+    """The usage object of a body or chunk, wherever a host of the family puts it."""
+    choices = body.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    places = (body, body.get("x_groq"), first)
+    for place in places:
+        if isinstance(place, dict) and isinstance(usage := place.get("usage"), dict) and usage:
+            return usage
+    return None
+
+
+def decode_usage(body: JsonObject, *, reasoning_outside_completion: bool = False) -> Usage | None:
+    """Read a usage object as any provider of the family writes it; None if it counts nothing.
 
     Completion tokens that leave reasoning out are recognised by the total
     (prompt + completion + reasoning) or by being fewer than the reasoning alone;
-    `reasoning_outside_completion` decides when the provider gives no total. Parts larger than their whole are cut.
+    `reasoning_outside_completion` decides when the provider gives no total. In
+    the same way a cached or audio part larger than the prompt stands beside it.
+    Parts that overlap otherwise are cut.
     """
+    if not any(
+        _count(body, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")
+    ):
+        return None
     prompt_details = _object(body.get("prompt_tokens_details"))
     completion_details = _object(body.get("completion_tokens_details"))
     prompt, completion = _count(body, "prompt_tokens"), _count(body, "completion_tokens")
@@ -36,12 +56,16 @@ def decode_usage(body: JsonObject, *, reasoning_outside_completion: bool = False
     if not prompt and total > completion:
         prompt = total - completion
 
-    cached, audio = _count(prompt_details, "cached_tokens"), _count(prompt_details, "audio_tokens")
+    cached = _first_count(prompt_details, ("cached_tokens",)) or _first_count(body, _CACHE_READ)
+    written = _first_count(prompt_details, ("cache_write_tokens",)) or _first_count(
+        body, ("cache_creation_input_tokens",)
+    )
+    audio = _count(prompt_details, "audio_tokens")
     prompt += sum(part for part in (cached, audio) if part > prompt)
     room = prompt - cached
     audio = min(room, audio)
     room -= audio
-    written = min(room, _count(prompt_details, "cache_write_tokens"))
+    written = min(room, written)
     room -= written
     video = min(room, _count(prompt_details, "video_tokens"))
     audio_out = min(completion, _count(completion_details, "audio_tokens"))
@@ -119,6 +143,13 @@ def _object(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
+def _first_count(body: Mapping[str, object], keys: tuple[str, ...]) -> int:
+    return next((count for key in keys if (count := _count(body, key))), 0)
+
+
 def _count(body: Mapping[str, object], key: str) -> int:
+    """A count that can be used: a number, or its digits; anything else is 0."""
     value = body.get(key)
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
     return max(0, int(value)) if isinstance(value, int | float) else 0
