@@ -81,10 +81,12 @@ class StreamDecoder(Protocol):
     """An upstream's events to hub events. One instance per stream.
 
     `done` turns True when the upstream said that nothing more will come;
-    `extra` gathers top-level fields the hub has no word for.
+    `extra` gathers top-level fields the hub has no word for. While `holding`,
+    part of what came waits for the next event, which must come here too.
     """
 
     done: bool
+    holding: bool
     extra: JsonObject
 
     def feed(self, event: ServerSentEvent) -> Events:

@@ -134,7 +134,8 @@ class PassthroughRelay(StreamRelay):
         self._added_text = added_text
 
     def _relay(self, event: ServerSentEvent, out: list[bytes]) -> None:
-        added = self._added_text(event.data) if self.output_chars else None
+        general = not self.output_chars or self._decoder.holding
+        added = None if general else self._added_text(event.data)
         if added is None:
             self._emit(self._decoder.feed(event), out)
         else:

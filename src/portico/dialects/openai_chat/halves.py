@@ -32,6 +32,16 @@ class Halves:
     def __init__(self) -> None:
         self._held = ""
 
+    @property
+    def held(self) -> bool:
+        """Whether a half waits for its other one."""
+        return bool(self._held)
+
+    def end(self) -> str:
+        """What is left of a half whose other one never came."""
+        rest, self._held = self._held, ""
+        return "\ufffd" if rest else ""
+
     def join(self, text: str) -> str:
         """Return `text` with what was held before it and without a half at its end."""
         if not self._held and (text.isascii() or not _has_half(text)):

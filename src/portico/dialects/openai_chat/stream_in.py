@@ -57,6 +57,7 @@ class ChunkDecoder:
 
     def __init__(self, quirks: Quirks, id_seed: str) -> None:
         self.done = False
+        self.holding = False
         self.extra: JsonObject = {}
         self._quirks = quirks
         self._id_seed = id_seed
@@ -111,6 +112,7 @@ class ChunkDecoder:
         for choice in body.get("choices") or ():
             events.extend(self._choice(choice, growing))
         events.extend(self._settled(growing))
+        self.holding = any(answer.holding for answer in self._answers.values())
         if (usage := find_usage(body)) is not None:
             events.extend(self._usage(usage, body))
         for key, value in body.items():
@@ -165,6 +167,11 @@ class _Answer:
         self._has_custom_calls = False
         self._halves = Halves()
 
+    @property
+    def holding(self) -> bool:
+        """Whether something waits: half a character, or a reason that may come again."""
+        return self._halves.held or (self.reason is not None and not self.finished)
+
     def delta(self, delta: JsonObject, logprobs: Any) -> list[StreamEvent]:
         number = self._number
         text, thoughts, others = split_content(delta.get("content"))
@@ -199,7 +206,10 @@ class _Answer:
         if self.finished:  # some hosts repeat the reason on their usage chunk
             return []
         self.finished = True
-        events = [event for call in self._calls for event in call.close(self._number)]
+        events: list[StreamEvent] = []
+        if rest := self._halves.end():
+            events.append(TextDelta(text=rest, choice=self._number))
+        events.extend(event for call in self._calls for event in call.close(self._number))
         has_calls = bool(self._calls) or self._has_custom_calls
         reason = finish_reason(native, has_tool_calls=has_calls)
         events.append(Finish(reason=reason, native_reason=native, choice=self._number))
