@@ -191,7 +191,7 @@ def test_a_character_cut_in_two_is_put_together(deltas, text):
     assert content_of(out) == text
 
 
-def test_a_custom_tool_call_is_passed_on_and_counts_as_a_call():
+def test_a_custom_tool_call_becomes_a_function_call_with_its_text():
     relay = relay_between(CHAT, CHAT, Quirks(), envelope())
 
     out = relay_bytes(
@@ -203,7 +203,8 @@ def test_a_custom_tool_call_is_passed_on_and_counts_as_a_call():
         ],
     )
 
-    assert b'"custom":{"name":"patch","input":"*** Begin"}' in out
+    assert b'"function":{"name":"patch","arguments":""}' in out
+    assert b'"function":{"arguments":"*** Begin"}' in out
     assert b'"finish_reason":"tool_calls"' in out
 
 

@@ -106,7 +106,7 @@ def error_object(error: GatewayError) -> JsonObject:
     """The `error` member: integer code, message, metadata with `error_type`."""
     if error.status == 500:
         return {
-            "message": "Internal error. Look for the request id in the gateway's log.",
+            "message": "Internal error. The gateway's log says what happened.",
             "code": 500,
             "metadata": {"error_type": "server"},
         }

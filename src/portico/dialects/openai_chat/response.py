@@ -1,6 +1,5 @@
 """Whole answers of the OpenAI chat family: any provider's in, OpenRouter's out."""
 
-import hashlib
 from typing import Any
 
 from portico.dialects.base import Envelope, Quirks
@@ -14,6 +13,7 @@ from portico.dialects.openai_chat.reasoning import (
     split_content,
     visible_text,
 )
+from portico.dialects.openai_chat.tool_calls import arguments_text, called_function, made_up_id
 from portico.dialects.openai_chat.usage import decode_usage, encode_usage, find_usage
 from portico.errors import UpstreamUnavailable
 from portico.jsonio import JsonError, JsonObject, dumps, loads
@@ -121,20 +121,11 @@ def _choice(body: JsonObject, position: int, id_seed: str) -> Choice:
 
 
 def _tool_call(body: JsonObject, id_seed: str) -> ToolCall:
-    made_up = "call_" + hashlib.sha256(id_seed.encode()).hexdigest()[:24]
-    if isinstance(custom := body.get("custom"), dict):  # free text: passed on as it is
-        return ToolCall(
-            id=body.get("id") or made_up,
-            name=custom.get("name") or "",
-            arguments=dumps({"input": custom.get("input")}).decode(),
-            extra={"type": "custom", "custom": custom},
-        )
-    function = body.get("function") or {}
-    arguments = function.get("arguments")
-    if not isinstance(arguments, str):
-        arguments = dumps(arguments or {}).decode()
+    function = called_function(body)
     return ToolCall(
-        id=body.get("id") or made_up, name=function.get("name") or "", arguments=arguments or "{}"
+        id=body.get("id") or made_up_id(id_seed),
+        name=function.get("name") or "",
+        arguments=arguments_text(function.get("arguments")) or "{}",
     )
 
 
@@ -185,8 +176,6 @@ def _encode_message(choice: Choice, envelope: Envelope) -> JsonObject:
                 "id": call.id,
                 "function": {"name": call.name, "arguments": call.arguments},
             }
-            if call.extra is None
-            else {"index": number, "id": call.id, **call.extra}
             for number, call in enumerate(choice.tool_calls)
         ]
     if shown:

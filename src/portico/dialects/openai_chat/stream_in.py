@@ -5,7 +5,6 @@ What a tolerant reader has to survive is listed in the recordings' notes
 without index or id, content as a list, no terminator, errors after HTTP 200.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,9 +14,10 @@ from portico.dialects.openai_chat.errors import classify
 from portico.dialects.openai_chat.finish import finish_reason
 from portico.dialects.openai_chat.halves import Halves, loads_halves
 from portico.dialects.openai_chat.reasoning import decode_reasoning, split_content
+from portico.dialects.openai_chat.tool_calls import arguments_text, called_function, made_up_id
 from portico.dialects.openai_chat.usage import decode_usage, find_usage
 from portico.errors import StreamBroken
-from portico.jsonio import JsonObject, dumps
+from portico.jsonio import JsonObject
 from portico.sse import ServerSentEvent
 from portico.vocabulary import (
     ExtraDelta,
@@ -164,7 +164,6 @@ class _Answer:
         self._id_seed = id_seed
         self._calls: list[_Call] = []
         self._by_key: dict[object, _Call] = {}
-        self._has_custom_calls = False
         self._halves = Halves()
 
     @property
@@ -191,11 +190,7 @@ class _Answer:
             if key not in _DELTA_FIELDS and value is not None and value != []
         }
         for call in delta.get("tool_calls") or ():
-            if "custom" in call:  # free text in the place of arguments: passed on as it is
-                self._has_custom_calls = True
-                extra.setdefault("tool_calls", []).append(call)
-            else:
-                events.extend(self._tool_call(call))
+            events.extend(self._tool_call(call))
         if others:
             extra["content_parts"] = others
         if extra:
@@ -210,13 +205,12 @@ class _Answer:
         if rest := self._halves.end():
             events.append(TextDelta(text=rest, choice=self._number))
         events.extend(event for call in self._calls for event in call.close(self._number))
-        has_calls = bool(self._calls) or self._has_custom_calls
-        reason = finish_reason(native, has_tool_calls=has_calls)
+        reason = finish_reason(native, has_tool_calls=bool(self._calls))
         events.append(Finish(reason=reason, native_reason=native, choice=self._number))
         return events
 
     def _tool_call(self, fields: JsonObject) -> list[StreamEvent]:
-        function = fields.get("function") or {}
+        function = called_function(fields)
         call = self._find(fields, function)
         return call.feed(fields, function, self._number)
 
@@ -258,7 +252,7 @@ class _Call:
 
     def feed(self, fields: JsonObject, function: JsonObject, choice: int) -> list[StreamEvent]:
         self.upstream_id = self.upstream_id or _text(fields.get("id"))
-        fragment = _arguments(function.get("arguments"))
+        fragment = arguments_text(function.get("arguments"))
         events: list[StreamEvent] = []
         if self._opened:
             return events if fragment is None else [self._more(fragment, choice)]
@@ -266,7 +260,7 @@ class _Call:
             self._held.append(fragment)
         if function.get("name"):
             self._opened = True
-            call_id = self.upstream_id or _made_up_id(self._id_seed)
+            call_id = self.upstream_id or made_up_id(self._id_seed)
             name = str(function["name"])
             events.append(ToolCallStart(index=self.index, id=call_id, name=name, choice=choice))
             events.extend(self._more(held, choice) for held in self._held)
@@ -279,17 +273,6 @@ class _Call:
     def _more(self, fragment: str, choice: int) -> ToolCallDelta:
         self._size += len(fragment)
         return ToolCallDelta(index=self.index, arguments=fragment, choice=choice)
-
-
-def _arguments(value: object) -> str | None:
-    """Arguments as JSON text; some hosts send them as an object."""
-    if value is None or isinstance(value, str):
-        return value
-    return dumps(value).decode()
-
-
-def _made_up_id(seed: str) -> str:
-    return "call_" + hashlib.sha256(seed.encode()).hexdigest()[:24]
 
 
 def _text(value: object) -> str | None:

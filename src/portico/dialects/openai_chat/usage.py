@@ -6,6 +6,7 @@ written and audio tokens are part of `prompt_tokens`, reasoning is part of
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -14,6 +15,7 @@ from portico.jsonio import JsonObject
 from portico.vocabulary import Cost, Usage
 
 _PICO = 10**12
+_WHOLES = ("prompt_tokens", "completion_tokens", "total_tokens")
 _CACHE_READ = (
     "cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens",
 )  # fmt: skip
@@ -39,9 +41,7 @@ def decode_usage(body: JsonObject, *, reasoning_outside_completion: bool = False
     the same way a cached or audio part larger than the prompt stands beside it.
     Parts that overlap otherwise are cut.
     """
-    if not any(
-        _count(body, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")
-    ):
+    if not any(_is_count(body.get(name)) for name in _WHOLES):
         return None
     prompt_details = _object(body.get("prompt_tokens_details"))
     completion_details = _object(body.get("completion_tokens_details"))
@@ -148,8 +148,13 @@ def _first_count(body: Mapping[str, object], keys: tuple[str, ...]) -> int:
 
 
 def _count(body: Mapping[str, object], key: str) -> int:
-    """A count that can be used: a number, or its digits; anything else is 0."""
-    value = body.get(key)
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
-    return max(0, int(value)) if isinstance(value, int | float) else 0
+    """A count that can be used, else 0."""
+    value: Any = body.get(key)
+    return int(value) if _is_count(value) else 0
+
+
+def _is_count(value: object) -> bool:
+    """A number that is not negative, or its digits."""
+    if isinstance(value, str):
+        return value.isdecimal()
+    return isinstance(value, int | float) and value >= 0
