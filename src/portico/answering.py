@@ -129,6 +129,8 @@ class Answering:
                 await self._exchange(seen, watch, delivery)
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)
+            if access.secret:
+                error.conceal(access.secret)
             self._errors.append((endpoint, error))
             self._attempts.append(seen.record(len(self._attempts), error.error_type))
             self._observe(seen, error)

@@ -217,6 +217,15 @@ class UpstreamError(GatewayError):
         self.retry_after_s = retry_after_s
 
 
+    def conceal(self, secret: str) -> None:
+        """Take `secret` out of everything that could be shown: providers quote keys."""
+        for name in ("message", "raw", "provider_code"):
+            text = getattr(self, name)
+            if text is not None and secret in text:
+                setattr(self, name, text.replace(secret, "[redacted]"))
+        self.args = (self.message,)
+
+
 class UpstreamRejected(UpstreamError):
     """The provider says the request itself is wrong. Status and type vary by instance.
 

@@ -13,7 +13,8 @@ from portico.vocabulary import Principal
 class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     """How to call one provider: its chat URL, dialect, quirks, and signed headers.
 
-    `headers` hold the provider's secret: never log or show them. `replayed`:
+    `headers` hold the provider's secret: never log or show them; `secret` is there
+    to be taken out of what the provider says. `replayed`:
     a recording answers in the provider's place. `facts` are what `GET
     /providers` tells about it.
     """
@@ -23,6 +24,7 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     dialect: Dialect
     url: str
     headers: tuple[tuple[str, str], ...]
+    secret: str | None = None
     quirks: Quirks = Quirks()
     replayed: bool = False
     facts: Mapping[str, object] = {}

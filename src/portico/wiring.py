@@ -155,6 +155,7 @@ def provider_access(
         raise ConfigError(
             f'[providers.{provider.slug}] dialect "{provider.dialect}" is not known; use {known}'
         )
+    key = secret.reveal() if secret else None
     return ProviderAccess(
         slug=provider.slug,
         name=provider.name,
@@ -166,8 +167,9 @@ def provider_access(
             ("Accept-Encoding", "identity"),
             ("User-Agent", f"portico/{__version__}"),
             *provider.extra_headers,
-            *auth_headers(provider, secret.reveal() if secret else None),
+            *auth_headers(provider, key),
         ),
+        secret=key,
         quirks=Quirks(
             patch=provider.patch_chunk,
             reasoning_outside_completion=provider.reasoning_outside_completion,
