@@ -216,7 +216,6 @@ class UpstreamError(GatewayError):
         self.provider_code = provider_code
         self.retry_after_s = retry_after_s
 
-
     def conceal(self, secret: str) -> None:
         """Take `secret` out of everything that could be shown: providers quote keys."""
         for name in ("message", "raw", "provider_code"):

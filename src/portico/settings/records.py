@@ -122,8 +122,9 @@ class DeadlineSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         connect_s: seconds to accept the connection.
-        first_byte_s: seconds from then on to the first byte of the answer.
-        idle_s: seconds between two reads of an answer; `first_byte_s` if that is longer.
+        first_byte_s: seconds to the first token of a stream. A JSON answer
+            comes when it is finished: only `connect_s` and `total_s` count.
+        idle_s: seconds of silence in a stream that has begun.
         total_s: seconds for one attempt in all.
     """
 

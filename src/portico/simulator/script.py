@@ -19,9 +19,12 @@ DEFAULT_MODEL = "portico/simulator"
 
 
 class ToolCallStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A call the simulated model makes. `arguments` is an object, or JSON text sent as it is.
+    """A call the simulated model makes.
 
-    `id` None makes one up from the seed.
+    Attributes:
+        name: of the function.
+        arguments: an object, or JSON text sent as it is.
+        id: unset: one is made up from the seed.
     """
 
     name: str
@@ -33,11 +36,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The answer to one request, faults included. Every field is optional.
 
     Which requests it answers:
-        model, stream: only requests that say so; None fits all.
+        model, stream: only requests that say so; unset fits all.
         path: only request paths that end with this ("/chat/completions").
         times: how many requests it answers; 0 is all that come.
 
-    Pace, in seconds (None: the script's):
+    Pace, in seconds (unset: the script's):
         ttft_s: from the end of the request to the first byte of the answer.
         chunk_interval_s: between two pieces of a stream; a JSON answer waits
             as long as the stream would have taken.
@@ -46,23 +49,26 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             between head and first event.
 
     Content:
-        text: None is the simulator's own greeting, which obeys the request's
+        text: unset: the simulator's own greeting, which obeys the request's
             `max_tokens`; scripted content is sent whole.
         chunks: the text piece by piece, as it shall be streamed; wins over `text`.
-        reasoning: streamed before the text, in the field `reasoning_field`.
+        reasoning: streamed before the text.
+        reasoning_field: where the reasoning stands.
         tool_calls: streamed after the text; with them and without `text` or
             `chunks` there is no text at all.
-        finish_reason: None is "tool_calls", "length" or "stop" as it fits.
+        finish_reason: unset: "tool_calls", "length" or "stop" as it fits.
         usage: "missing" leaves it out; "wrong" multiplies every count by a
             seeded factor and has a total that does not add up.
 
     Faults:
         status: 400 and above answers with an error body instead of content.
+        headers: more headers of the answer.
         retry_after_s: the Retry-After header.
         error: the `error` object of an error body, merged over the usual one.
         error_at_chunk: after so many pieces of a stream an error event takes
             the place of the rest (0: HTTP 200, then an error before content).
-        body: sent as it is, in place of everything above; `content_type` names it.
+        body: sent as it is, in place of everything above.
+        content_type: of `body`.
         malformed: "json" cuts the middle event (or the body) in half, "utf8"
             puts bytes that are no UTF-8 into it, "sse" breaks its line in two
             (a JSON answer becomes an event stream nobody asked for).
@@ -101,9 +107,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Steps in order, then `default` for ever. The same seed gives the same answers.
 
-    `ttft_s` and `chunk_interval_s` hold for steps that do not set their own; the
-    defaults are the pace of a hosted model, 0 for both answers at once. `models`
-    is what GET /v1/models lists; a request may name any other.
+    Attributes:
+        seed: what is drawn (pace, ids, wrong counts) is drawn from it.
+        ttft_s: seconds to the first byte, for steps that do not say. The
+            defaults are the pace of a hosted model; with 0 for both it answers at once.
+        chunk_interval_s: seconds between two pieces, likewise.
+        models: what `GET /v1/models` lists; a request may name any other.
+        steps: each request takes the first one that fits and is not used up.
+        default: the step that answers when none is left.
     """
 
     seed: int = 0

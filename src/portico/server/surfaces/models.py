@@ -6,6 +6,7 @@ from portico.catalog import find_model
 from portico.dialects.openai_chat.usage import usd_number
 from portico.errors import InvalidRequest, NotFound
 from portico.jsonio import JsonObject
+from portico.routing.health import EndpointHealth, Percentiles
 from portico.server.asgi import AsgiReply
 from portico.server.request import Request, Route, Site, answer_json
 from portico.vocabulary import Endpoint, Model, PriceOverride, Pricing
@@ -52,14 +53,19 @@ async def endpoints(site: Site, request: Request, reply: AsgiReply) -> None:
     model = find_model(site.gateway.snapshot, name)
     if model is None:
         raise NotFound(f"There is no model {name[:200]}. GET /models lists the valid ones.")
-    providers = site.gateway.resources.providers
+    resources = site.gateway.resources
+    health = resources.health.snapshot(resources.clock_s())
+    rows = [
+        _endpoint(model, e, resources.providers[e.provider].name, health.of(e))
+        for e in model.endpoints
+    ]
     data = {
         "id": model.slug,
         "name": model.name,
         "created": model.created_s,
         "description": model.description,
         "architecture": _architecture(model),
-        "endpoints": [_endpoint(model, e, providers[e.provider].name) for e in model.endpoints],
+        "endpoints": rows,
     }
     await answer_json(reply, {"data": data})
 
@@ -145,7 +151,13 @@ def _rows(site: Site) -> list[JsonObject]:
     return kept[1]
 
 
-def _endpoint(model: Model, endpoint: Endpoint, provider_name: str) -> JsonObject:
+def _endpoint(
+    model: Model, endpoint: Endpoint, provider_name: str, health: EndpointHealth
+) -> JsonObject:
+    """One endpoint with every key of the contract, and those that its SDK has come to require."""
+    takes_choice = not endpoint.supported_parameters or (
+        "tool_choice" in endpoint.supported_parameters
+    )
     return {
         "name": f"{provider_name} | {model.canonical_slug}",
         "model_id": model.canonical_slug,
@@ -158,14 +170,27 @@ def _endpoint(model: Model, endpoint: Endpoint, provider_name: str) -> JsonObjec
         "max_completion_tokens": endpoint.max_completion_tokens,
         "max_prompt_tokens": None,
         "supported_parameters": sorted(endpoint.supported_parameters),
-        "status": 0,
-        "uptime_last_5m": None,
-        "uptime_last_30m": None,
-        "uptime_last_1d": None,
+        "status": 0 if health.stable else -2 if health.breaker == "open" else -1,
+        "uptime_last_5m": health.uptime_5m,
+        "uptime_last_30m": health.uptime_30m,
+        "uptime_last_1d": health.uptime_1d,
         "supports_implicit_caching": False,
-        "latency_last_30m": None,
-        "throughput_last_30m": None,
+        "latency_last_30m": _percentiles(health.latency_s, scale=1000),
+        "throughput_last_30m": _percentiles(health.throughput_tps, scale=1),
+        "native_tools": {},
+        "service_tier": None,
+        "supports_diarization": False,
+        "supports_tool_choice": dict.fromkeys(
+            ("auto", "function", "none", "required"), takes_choice
+        ),
     }
+
+
+def _percentiles(measured: Percentiles | None, *, scale: int) -> JsonObject | None:
+    """As listed: milliseconds for latency, tokens per second for throughput."""
+    if measured is None:
+        return None
+    return {name: round(getattr(measured, name) * scale, 3) for name in measured.__struct_fields__}
 
 
 def _architecture(model: Model) -> JsonObject:
