@@ -9,14 +9,24 @@ import secrets
 from random import Random
 
 from portico.answering import Answering
-from portico.catalog import find_model, suggestions
+from portico.catalog import suggestions
 from portico.delivery import Delivery, Patience, Reply
 from portico.dialects import Dialect, Envelope, RequestHead
-from portico.errors import ModelNotFound
 from portico.resources import Call, Resources
-from portico.routing import Needs, RoutePlan, parse_preferences, plan
+from portico.routing import (
+    Asking,
+    Conditions,
+    Directory,
+    Names,
+    Needs,
+    RoutePlan,
+    parse_preferences,
+    plan,
+    targets_of,
+)
+from portico.routing.needs import health_view
 from portico.tokens import prompt_tokens_bound
-from portico.vocabulary import CatalogSnapshot, Model
+from portico.vocabulary import CatalogSnapshot
 
 _ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -33,6 +43,8 @@ class Gateway:
         self.snapshot = snapshot
         self._rng = rng
         self._names = {slug: access.name for slug, access in resources.providers.items()}
+        self._directory = Directory(snapshot, self._names)
+        self._known = Names(suggest=lambda name: suggestions(self.snapshot, name))
 
     async def chat(self, call: Call, surface: Dialect, reply: Reply) -> None:
         """Answer one chat request in the surface's dialect.
@@ -43,7 +55,14 @@ class Gateway:
         """
         head = surface.read_head(call.body)
         needs = self._needs(head)
-        route = plan([self._model(name) for name in head.models], needs, self._rng)
+        asking = Asking(
+            needs=needs,
+            conditions=Conditions(
+                health=health_view(self.resources.health.snapshot(self.resources.clock_s()))
+            ),
+        )
+        targets = targets_of(head.models, self._directory, self._known, asking, self._rng)
+        route = plan(targets, needs, self._rng, asking.conditions)
         now_ms = self.resources.now_ms()
         generation_id = new_generation_id(now_ms)
         answering = Answering(
@@ -72,27 +91,6 @@ class Gateway:
             parameters=head.parameters,
             input_modalities=frozenset(modality for modality, _ in head.media) | {"text"},
             preferences=parse_preferences(head.preferences),
-            provider_names=self._names,
-        )
-
-    def _model(self, name: str) -> Model:
-        model = find_model(self.snapshot, name)
-        if model is not None:
-            return model
-        near = suggestions(self.snapshot, name)
-        hint = (
-            f" Did you mean {' or '.join(near)}?" if near else " GET /models lists the valid ones."
-        )
-        raise ModelNotFound(
-            f"{name} is not a valid model ID.{hint}",
-            availability={
-                "code": "model_not_found",
-                "retryable": False,
-                "requested_models": [name],
-                "affected_providers": [],
-                "excluded_by": [],
-                "fallback_models": near,
-            },
         )
 
     def _envelope(

@@ -6,7 +6,8 @@ from random import Random
 import pytest
 
 from portico.errors import ContextLengthExceeded, InvalidRequest, NoEndpointAvailable
-from portico.routing import Needs, parse_preferences, plan
+from portico.routing import Needs, Target, parse_preferences, plan
+from portico.routing.facts import facts_of
 from portico.vocabulary import Endpoint, Model, Pricing
 
 NAMES = {"groq": "Groq", "together": "Together", "amazon-bedrock": "Amazon Bedrock"}
@@ -39,9 +40,13 @@ ORCA = model(
 )
 
 
+def targets(*models):
+    return [Target(model=m, facts=facts_of(m, NAMES), requested=m.slug) for m in models]
+
+
 def planned(preferences, models=(ORCA,), **needs):
     wishes = parse_preferences(preferences)
-    route = plan(models, Needs(preferences=wishes, provider_names=NAMES, **needs), Random(1))
+    route = plan(targets(*models), Needs(preferences=wishes, **needs), Random(1))
     return [e.provider for e in route.endpoints]
 
 
@@ -93,7 +98,7 @@ def test_models_are_tried_in_the_order_they_are_named_unless_partitioned_otherwi
 
 def test_the_first_choice_is_drawn_with_weight_one_over_price_squared():
     rng = Random(7)
-    draws = Counter(plan([ORCA], Needs(), rng).endpoints[0].provider for _ in range(10_000))
+    draws = Counter(plan(targets(ORCA), Needs(), rng).endpoints[0].provider for _ in range(10_000))
 
     weights = {"groq": 1.0, "together": 1 / 4, "amazon-bedrock": 1 / 16}
     total = sum(weights.values())
@@ -107,7 +112,7 @@ def test_free_endpoints_are_drawn_evenly_and_before_paid_ones():
     free = model(endpoint("groq", 0), endpoint("together", 0), endpoint("amazon-bedrock", 1))
     rng = Random(7)
 
-    firsts = Counter(plan([free], Needs(), rng).endpoints[0].provider for _ in range(1_000))
+    firsts = Counter(plan(targets(free), Needs(), rng).endpoints[0].provider for _ in range(1_000))
 
     assert firsts.keys() == {"groq", "together"}
     assert 400 < firsts["groq"] < 600

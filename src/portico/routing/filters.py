@@ -1,169 +1,399 @@
-"""Reasons to exclude an endpoint, one function each.
+"""Reasons to exclude an endpoint, one maker of filters each.
 
-A filter returns None for "no objection", else a sentence a user can read.
-`FILTERS` gives each its code in `availability.excluded_by`; the order is the
-order in which reasons are looked for.
+A maker looks at the request once and returns a filter, or None if the request
+has no wish of that kind: what is not asked for costs nothing per endpoint. A
+filter returns None for "no objection", else a sentence a user can read.
+`HARD` gives each maker its code in `availability.excluded_by`; the order is the
+order in which reasons are looked for (contract/routing 3).
 """
 
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Callable, Iterable
 
-import msgspec
+from portico.routing.credentials import usable_keys
+from portico.routing.facts import EndpointFacts
+from portico.routing.needs import Conditions, Needs, Target, fits_pattern
+from portico.routing.preferences import MaxPrice, usd_bound
+from portico.vocabulary import ServiceTier
 
-from portico.routing.preferences import (
-    MaxPrice,
-    ProviderPreferences,
-    names_endpoint,
-    price_bound,
-)
-from portico.vocabulary import Endpoint
+Filter = Callable[[EndpointFacts], str | None]
+FilterMaker = Callable[[Needs, Conditions, Target], Filter | None]
 
-_PICOUSD_PER_TOKEN = 1_000_000  # of one USD per million tokens
-_FAMILIES = {"fp4": {"fp4", "mxfp4", "nvfp4"}, "fp8": {"fp8", "mxfp8"}}
+_PICOUSD = 10**12
+_FAMILIES = {"fp4": ("fp4", "mxfp4", "nvfp4"), "fp8": ("fp8", "mxfp8")}
 
 
-class Needs(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request asks of an endpoint. `prompt_tokens` is an upper bound.
-
-    `provider_names` maps provider slugs to display names, for matching.
-    """
-
-    prompt_tokens: int = 0
-    max_output_tokens: int | None = None
-    parameters: frozenset[str] = frozenset()
-    input_modalities: frozenset[str] = frozenset({"text"})
-    preferences: ProviderPreferences = ProviderPreferences()
-    provider_names: dict[str, str] = {}
-
-
-Filter = Callable[[Endpoint, Needs], str | None]
-
-
-def has_price(endpoint: Endpoint, needs: Needs) -> str | None:
+def has_price(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
     """An endpoint whose price is not known is never used: it could not be counted."""
-    if endpoint.pricing is not None:
+    if target.facts.all_priced:
         return None
-    return (
-        "its price is not known; declare one in portico.toml: [[models]] "
-        f'id = "{endpoint.model}", provider = "{endpoint.provider}", '
-        'price = { prompt = "1.00", completion = "3.00" }'
-    )
+
+    def objects(facts: EndpointFacts) -> str | None:
+        endpoint = facts.endpoint
+        if endpoint.pricing is not None:
+            return None
+        return (
+            "its price is not known; declare one in portico.toml: [[models]] "
+            f'id = "{endpoint.model}", provider = "{endpoint.provider}", '
+            'price = { prompt = "1.00", completion = "3.00" }'
+        )
+
+    return objects
 
 
-def is_allowed(endpoint: Endpoint, needs: Needs) -> str | None:
+def is_permitted(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
+    """What the operator and the key's guardrails allow of models and providers.
+
+    A provider's slug means its service tiers too here: a restriction must not
+    be slipped past by asking for a tier.
+    """
+    levels = conditions.restrictions
+    if not levels:
+        return None
+    allowed = [_lower(level.only) for level in levels if level.only is not None]
+    ignored = frozenset[str]().union(*(_lower(level.ignore) for level in levels))
+    patterns = [level.models for level in levels if level.models is not None]
+
+    def objects(facts: EndpointFacts) -> str | None:
+        names = facts.wide_names
+        if any(names.isdisjoint(only) for only in allowed):
+            return "its provider is not among those allowed here"
+        if not names.isdisjoint(ignored):
+            return "its provider is ruled out here"
+        slug = facts.endpoint.model
+        if all(any(fits_pattern(slug, p) for p in level) for level in patterns):
+            return None
+        return f"{slug} is not among the models allowed here"
+
+    return objects
+
+
+def is_listed(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
     """`provider.only`."""
     only = needs.preferences.only
-    if only is None or _named(only, endpoint, needs):
+    if only is None:
         return None
-    return f"not among provider.only ({', '.join(only)})"
+    wanted, opted = _lower(only), opted_tiers(needs, target)
+
+    def objects(facts: EndpointFacts) -> str | None:
+        if (names_of(facts, opted) if opted else facts.names).isdisjoint(wanted):
+            return f"not among provider.only ({', '.join(only)})"
+        return None
+
+    return objects
 
 
-def is_not_ignored(endpoint: Endpoint, needs: Needs) -> str | None:
+def is_not_ignored(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
     """`provider.ignore`."""
-    if _named(needs.preferences.ignore or (), endpoint, needs):
+    if not needs.preferences.ignore:
+        return None
+    unwanted, opted = _lower(needs.preferences.ignore), opted_tiers(needs, target)
+
+    def objects(facts: EndpointFacts) -> str | None:
+        if (names_of(facts, opted) if opted else facts.names).isdisjoint(unwanted):
+            return None
         return "ignored by the request (provider.ignore)"
-    return None
+
+    return objects
 
 
-def is_listed_without_fallbacks(endpoint: Endpoint, needs: Needs) -> str | None:
+def is_ordered_without_fallbacks(
+    needs: Needs, conditions: Conditions, target: Target
+) -> Filter | None:
     """`provider.order` with `allow_fallbacks: false` keeps listed endpoints only."""
     wishes = needs.preferences
     if wishes.order is None or wishes.allow_fallbacks is not False:
         return None
-    if _named(wishes.order, endpoint, needs):
+    wanted, opted = _lower(wishes.order), opted_tiers(needs, target)
+
+    def objects(facts: EndpointFacts) -> str | None:
+        if names_of(facts, opted).isdisjoint(wanted):
+            return "not in provider.order, and allow_fallbacks is false"
         return None
-    return "not in provider.order, and allow_fallbacks is false"
+
+    return objects
 
 
-def keeps_no_data(endpoint: Endpoint, needs: Needs) -> str | None:
-    """`provider.zdr`: no endpoint is known to keep nothing, so none is assumed to."""
-    return "not known to retain no data" if needs.preferences.zdr else None
+def retains_nothing(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
+    """`zdr` of the request or of any level above it; false never switches one off."""
+    if not needs.preferences.zdr and not any(r.zdr for r in conditions.restrictions):
+        return None
+    if target.facts.all_zdr:
+        return None
+    return lambda facts: None if facts.endpoint.zdr else "not known to retain no data"
 
 
-def does_not_train(endpoint: Endpoint, needs: Needs) -> str | None:
-    """`provider.data_collection: deny`, with the same caution."""
-    deny = needs.preferences.data_collection == "deny"
-    return "not known to refrain from collecting data" if deny else None
+def collects_nothing(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
+    """`data_collection: "deny"`, with the same caution: what is not declared is not known."""
+    denied = needs.preferences.data_collection == "deny"
+    if not denied and not any(r.deny_training for r in conditions.restrictions):
+        return None
+    if target.facts.none_trains:
+        return None
+
+    def objects(facts: EndpointFacts) -> str | None:
+        if facts.endpoint.trains is False:
+            return None
+        return "not known to refrain from collecting data"
+
+    return objects
 
 
-def has_quantization(endpoint: Endpoint, needs: Needs) -> str | None:
+def may_be_distilled(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
+    """`enforce_distillable_text`."""
+    if not needs.preferences.enforce_distillable_text or target.facts.distillable:
+        return None
+    return lambda facts: "its author is not known to allow distillation"
+
+
+def has_quantization(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
     """`provider.quantizations`; an endpoint without a known value is "unknown"."""
     wanted = needs.preferences.quantizations
     if wanted is None:
         return None
-    accepted = set().union(*(_FAMILIES.get(name, {name}) for name in wanted))
-    known = endpoint.quantization or "unknown"
-    return None if known in accepted else f"quantization is {known}"
-
-
-def costs_at_most(endpoint: Endpoint, needs: Needs) -> str | None:
-    """`provider.max_price`."""
-    bounds, pricing = needs.preferences.max_price or MaxPrice(), endpoint.pricing
-    if pricing is None:
+    accepted = {name for wish in wanted for name in _FAMILIES.get(wish, (wish,))}
+    if target.facts.quantizations <= accepted:
         return None
-    rates = (
-        ("prompt", bounds.prompt, pricing.prompt_picousd, _PICOUSD_PER_TOKEN),
-        ("completion", bounds.completion, pricing.completion_picousd, _PICOUSD_PER_TOKEN),
-        ("request", bounds.request, pricing.request_picousd, 10**12),
-    )
-    for name, bound, rate_picousd, unit in rates:
-        most = price_bound(bound, name)
-        if most is not None and Decimal(rate_picousd) / unit > most:
-            return f"{name} price is {Decimal(rate_picousd) / unit}, above max_price {most}"
-    return None
+
+    def objects(facts: EndpointFacts) -> str | None:
+        known = facts.endpoint.quantization or "unknown"
+        return None if known in accepted else f"quantization is {known}"
+
+    return objects
 
 
-def fits_context(endpoint: Endpoint, needs: Needs) -> str | None:
+def costs_at_most(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
+    """`provider.max_price`. Prices per image are not in the catalogue, so none is above."""
+    bounds = needs.preferences.max_price
+    if bounds is None:
+        return None
+    highest = target.facts.highest
+    limits = [limit for limit in _price_limits(bounds) if highest[limit[1]] > limit[2]]
+    if not limits:
+        return None
+
+    def objects(facts: EndpointFacts) -> str | None:
+        pricing = facts.endpoint.pricing
+        for name, field, limit, unit_picousd in limits:
+            rate = getattr(pricing, field) or 0
+            if rate > limit:
+                price, most = rate / unit_picousd, getattr(bounds, name)
+                return f"{name} price is {price:.12g}, above max_price {most}"
+        return None
+
+    return objects
+
+
+def _price_limits(bounds: MaxPrice) -> Iterable[tuple[str, str, int, int]]:
+    """Name, field of `Pricing`, the most in pico-dollars, and pico-dollars of one unit."""
+    for name, field, unit_picousd in (
+        ("prompt", "prompt_picousd", 1_000_000),  # per token: 1 USD per million tokens
+        ("completion", "completion_picousd", 1_000_000),
+        ("request", "request_picousd", _PICOUSD),
+        ("audio", "input_audio_picousd", _PICOUSD),
+    ):
+        bound = usd_bound(getattr(bounds, name), f"provider.max_price.{name}")
+        if bound is not None:
+            # the fraction of a pico-dollar makes up for binary fractions like 2.3
+            yield name, field, int(bound * unit_picousd + 1e-3), unit_picousd
+
+
+def fits_context(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
     """Prompt and wished output must fit the window, the output the endpoint's own cap."""
     output = needs.max_output_tokens or 0
-    window, cap = endpoint.context_tokens, endpoint.max_completion_tokens
-    if window is not None and needs.prompt_tokens + output > window:
-        return f"context is {window} tokens, {needs.prompt_tokens + output} needed"
-    if cap is not None and output > cap:
-        return f"output is at most {cap} tokens, {output} wished"
-    return None
+    needed = needs.prompt_tokens + output
+    all_facts = target.facts
+    if needed <= all_facts.least_context_tokens and output <= all_facts.least_output_tokens:
+        return None
+
+    def objects(facts: EndpointFacts) -> str | None:
+        window = facts.endpoint.context_tokens
+        if window is not None and needed > window:
+            return f"context is {window} tokens, {needed} needed"
+        cap = facts.endpoint.max_completion_tokens
+        if cap is not None and output > cap:
+            return f"output is at most {cap} tokens, {output} wished"
+        return None
+
+    return objects
 
 
-def takes_input(endpoint: Endpoint, needs: Needs) -> str | None:
+def has_longest_window(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
+    """`:extended` of a model without a row of that name."""
+    if not target.variant.extended:
+        return None
+    longest = max(
+        (facts.endpoint.context_tokens or 0 for facts in target.facts.endpoints), default=0
+    )
+
+    def objects(facts: EndpointFacts) -> str | None:
+        window = facts.endpoint.context_tokens or 0
+        return None if window == longest else f"context is {window} tokens, :extended has {longest}"
+
+    return objects
+
+
+def takes_input(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
     """Every kind of input in the messages must be one the endpoint takes."""
-    if not endpoint.input_modalities:
+    wanted, common = needs.input_modalities, target.facts.common_inputs
+    if common is None or wanted <= common:
         return None
-    missing = needs.input_modalities - endpoint.input_modalities
-    return f"does not take {', '.join(sorted(missing))} input" if missing else None
+
+    def objects(facts: EndpointFacts) -> str | None:
+        taken = facts.endpoint.input_modalities
+        if not taken or wanted <= taken:
+            return None
+        return f"does not take {', '.join(sorted(wanted - taken))} input"
+
+    return objects
 
 
-def calls_tools(endpoint: Endpoint, needs: Needs) -> str | None:
+def gives_output(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
+    """A model of another kind, for example for embeddings, cannot answer here."""
+    wanted = needs.output_modalities
+    if not any(wanted.isdisjoint(given) for given in target.facts.outputs):
+        return None
+
+    def objects(facts: EndpointFacts) -> str | None:
+        given = facts.endpoint.output_modalities
+        if not wanted.isdisjoint(given):
+            return None
+        return f"gives {', '.join(sorted(given))}, which this API cannot return"
+
+    return objects
+
+
+def calls_tools(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
     """A request with tools never goes where they would be ignored in silence."""
-    known = endpoint.supported_parameters
-    if "tools" in needs.parameters and known and "tools" not in known:
-        return "does not support tool use"
-    return None
-
-
-def supports_parameters(endpoint: Endpoint, needs: Needs) -> str | None:
-    """`provider.require_parameters`."""
-    if not needs.preferences.require_parameters:
+    if "tools" not in needs.parameters or conditions.ignore_unsupported_tools:
         return None
-    missing = needs.parameters - endpoint.supported_parameters
-    return f"does not support {', '.join(sorted(missing))}" if missing else None
+    if "tools" in target.facts.common_parameters:
+        return None
+
+    def objects(facts: EndpointFacts) -> str | None:
+        known = facts.endpoint.supported_parameters
+        return "does not support tool use" if known and "tools" not in known else None
+
+    return objects
 
 
-FILTERS: tuple[tuple[str, Filter], ...] = (
+def supports_parameters(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
+    """`provider.require_parameters`."""
+    sent = needs.parameters
+    if not needs.preferences.require_parameters or sent <= target.facts.common_parameters:
+        return None
+
+    def objects(facts: EndpointFacts) -> str | None:
+        known = facts.endpoint.supported_parameters
+        return None if sent <= known else f"does not support {', '.join(sorted(sent - known))}"
+
+    return objects
+
+
+def is_free(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
+    """`:free` of a model without a row of that name: zero-price endpoints only."""
+    if not target.variant.free:
+        return None
+
+    def objects(facts: EndpointFacts) -> str | None:
+        pricing = facts.endpoint.pricing
+        free = pricing is not None and facts.price_picousd == 0 and pricing.request_picousd == 0
+        return None if free else "not free"
+
+    return objects
+
+
+def is_of_tier(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
+    """Service tiers are opt-in (contract/routing 8): asked for, or named by their full tag.
+
+    `flex` keeps to that tier, if the model has it: it never falls back to a
+    dearer one.
+    """
+    asked = needs.service_tier
+    if not target.facts.tiers:
+        return None
+    opted: frozenset[ServiceTier | None] = opted_tiers(needs, target) | {None}
+    if asked == "flex" and "flex" in target.facts.tiers:
+        opted -= {None}
+    named = _lower((*(needs.preferences.only or ()), *(needs.preferences.order or ())))
+
+    def objects(facts: EndpointFacts) -> str | None:
+        tier = facts.endpoint.service_tier
+        if tier in opted or (tier is not None and facts.endpoint.tag.lower() in named):
+            return None
+        if tier is None:
+            return "of the default tier, and service_tier is flex"
+        return f"of the service tier {tier}, which was not asked for"
+
+    return objects
+
+
+def has_key(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
+    """Keys can be restricted to models and callers; an endpoint without one is not used."""
+    known = conditions.credentials
+    if not known:
+        return None
+
+    def objects(facts: EndpointFacts) -> str | None:
+        keys = known.get(facts.endpoint.provider)
+        if keys is None or usable_keys(keys, facts.endpoint.model):
+            return None
+        return "none of its provider's keys may be used for this request"
+
+    return objects
+
+
+HARD: tuple[tuple[str, FilterMaker], ...] = (
     ("price_unknown", has_price),
-    ("allowed_providers", is_allowed),
+    ("wrong_endpoint", gives_output),
+    ("guardrail", is_permitted),
+    ("allowed_providers", is_listed),
     ("allowed_providers", is_not_ignored),
-    ("allowed_providers", is_listed_without_fallbacks),
-    ("data_policy:zdr", keeps_no_data),
-    ("data_policy:training", does_not_train),
+    ("allowed_providers", is_ordered_without_fallbacks),
+    ("data_policy:zdr", retains_nothing),
+    ("data_policy:training", collects_nothing),
+    ("distillable", may_be_distilled),
     ("quantization", has_quantization),
     ("max_price", costs_at_most),
+    ("free_variant", is_free),
+    ("extended_variant", has_longest_window),
     ("context_length", fits_context),
     ("input_modalities", takes_input),
     ("tools", calls_tools),
     ("require_parameters", supports_parameters),
+    ("service_tier", is_of_tier),
+    ("credentials", has_key),
 )
+"""Hard filters: what one of them removes is not used, whatever is left."""
+
+SOFT = ("tools", "response_format", "verbosity")
+"""Parameters that an endpoint is preferred for, if the model has one that takes them."""
 
 
-def _named(entries: tuple[str, ...], endpoint: Endpoint, needs: Needs) -> bool:
-    name = needs.provider_names.get(endpoint.provider, endpoint.provider)
-    return any(names_endpoint(entry, endpoint, name) for entry in entries)
+def supports(facts: EndpointFacts, parameter: str) -> bool:
+    """Whether an endpoint takes `parameter`; what is not known is taken to work."""
+    known = facts.endpoint.supported_parameters
+    if not known or parameter in known:
+        return True
+    return parameter == "response_format" and "structured_outputs" in known
+
+
+def opted_tiers(needs: Needs, target: Target) -> frozenset[ServiceTier]:
+    """The tiers this request opted in to for `target`.
+
+    By `service_tier`, or by a variant, which `provider.order` switches off.
+    """
+    if needs.service_tier is not None:
+        return frozenset({needs.service_tier})
+    if needs.preferences.order is not None:
+        return frozenset()
+    return target.variant.tiers
+
+
+def names_of(facts: EndpointFacts, opted: frozenset[ServiceTier]) -> frozenset[str]:
+    """What an entry may call the endpoint; a tier that was opted in to answers to its provider."""
+    tier = facts.endpoint.service_tier
+    return facts.wide_names if tier is not None and tier in opted else facts.names
+
+
+def _lower(entries: Iterable[str] | None) -> frozenset[str]:
+    return frozenset([entry.strip().lower() for entry in entries or ()])

@@ -1,141 +1,143 @@
 """From the asked models to an ordered list of endpoints, or the reasons why there is none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 
 import msgspec
 
-from portico.errors import ContextLengthExceeded, NoEndpointAvailable, RoutingError
-from portico.jsonio import JsonObject
-from portico.routing.filters import FILTERS, Needs
-from portico.routing.policies import POLICIES
-from portico.routing.preferences import ProviderPreferences, SortRule, names_endpoint
-from portico.vocabulary import Endpoint, Model
+from portico.routing.facts import Candidate, EndpointFacts
+from portico.routing.filters import HARD, SOFT, Filter, supports
+from portico.routing.needs import Conditions, Needs, Strategy, Target
+from portico.routing.order import Group, candidates, joined
+from portico.routing.refusals import Exclusion, nothing_fits
+from portico.vocabulary import Endpoint
 
-
-class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an endpoint is not in the plan: a code for programs, a sentence for people."""
-
-    endpoint: Endpoint
-    code: str
-    reason: str
+_NOTHING_ELSE = Conditions()
 
 
 class RoutePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Endpoints in the order to try them (at least one), and those left out."""
+    """Candidates in the order to try them (at least one), and the endpoints left out.
 
-    endpoints: tuple[Endpoint, ...]
+    `endpoints` are those of the candidates, each once, in the same order.
+    `requested` is the first model as the client named it, `models` are the slugs
+    of all in the order asked for, `strategy` is how the first one was found.
+    """
+
+    candidates: tuple[Candidate, ...]
     excluded: tuple[Exclusion, ...] = ()
+    requested: str = ""
+    models: tuple[str, ...] = ()
+    strategy: Strategy = "direct"
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The endpoints to try, without the keys."""
+        found = {id(candidate.endpoint): candidate.endpoint for candidate in self.candidates}
+        return tuple(found.values())
 
 
-def plan(models: Sequence[Model], needs: Needs, rng: Random) -> RoutePlan:
-    """Filter and order the endpoints of `models`, which are tried in the order given.
+def plan(
+    targets: Sequence[Target],
+    needs: Needs,
+    rng: Random,
+    conditions: Conditions = _NOTHING_ELSE,
+) -> RoutePlan:
+    """Filter and order the endpoints of `targets` (at least one), which are tried in that order.
 
     Raises:
         ContextLengthExceeded: the window alone excluded everything.
+        ModelNotFound: the models are of a kind that this API cannot call.
         NoEndpointAvailable: nothing is left; `metadata["availability"]` says why.
     """
-    excluded: list[Exclusion] = []
-    groups: list[list[Endpoint]] = []
-    for model in models:
-        kept: list[Endpoint] = []
-        for endpoint in model.endpoints:
-            objection = _objection(endpoint, needs)
-            if objection is None:
-                kept.append(endpoint)
-            else:
-                excluded.append(objection)
-        groups.append(kept)
-    ordered = _order(groups, needs, rng)
-    if not ordered:
-        raise _nothing_left(models, needs, excluded)
-    if needs.preferences.allow_fallbacks is False and needs.preferences.order is None:
-        ordered = ordered[:1]
-    return RoutePlan(endpoints=tuple(ordered), excluded=tuple(excluded))
+    found = survey(targets, needs, rng, conditions)
+    if not found.candidates:
+        raise nothing_fits(targets, needs, found.excluded)
+    return found
 
 
-def _objection(endpoint: Endpoint, needs: Needs) -> Exclusion | None:
-    for code, objects in FILTERS:
-        if reason := objects(endpoint, needs):
-            return Exclusion(endpoint=endpoint, code=code, reason=reason)
-    return None
-
-
-def _order(groups: list[list[Endpoint]], needs: Needs, rng: Random) -> list[Endpoint]:
-    wishes = needs.preferences
-    rule = wishes.sort if isinstance(wishes.sort, SortRule) else SortRule(by=wishes.sort)
-    if rule.partition == "none":
-        groups = [[endpoint for group in groups for endpoint in group]]
-    # a sort whose measurements do not exist yet falls back to the default order
-    order_by = POLICIES.get(rule.by or "balanced", POLICIES["balanced"])
-    ordered = [endpoint for group in groups for endpoint in order_by(group, rng)]
-    return _listed_first(ordered, wishes, needs) if wishes.order else ordered
-
-
-def _listed_first(
-    endpoints: list[Endpoint], wishes: ProviderPreferences, needs: Needs
-) -> list[Endpoint]:
-    """`provider.order`: listed ones first in that order; entries that match nothing are skipped."""
-    entries = wishes.order or ()
-
-    def place(endpoint: Endpoint) -> int:
-        name = needs.provider_names.get(endpoint.provider, endpoint.provider)
-        for position, entry in enumerate(entries):
-            if names_endpoint(entry, endpoint, name):
-                return position
-        return len(entries)
-
-    models = list(dict.fromkeys(endpoint.model for endpoint in endpoints))
-    return sorted(endpoints, key=lambda e: (models.index(e.model), place(e)))
-
-
-_MESSAGES = {
-    "tools": "No endpoints found that support tool use for {models}",
-    "allowed_providers": "No allowed providers are available for the selected model ({models})",
-    "max_price": "No endpoints found for {models} within max_price",
-    "data_policy:zdr": "No endpoints available matching your guardrail restrictions and data policy"
-    " ({models})",
-    "data_policy:training": "No endpoints available matching your guardrail restrictions and data"
-    " policy ({models})",
-}
-
-
-def _nothing_left(models: Sequence[Model], needs: Needs, excluded: list[Exclusion]) -> RoutingError:
-    names = ", ".join(model.slug for model in models)
-    codes = list(dict.fromkeys(exclusion.code for exclusion in excluded))
-    reasons = "; ".join(f"{e.endpoint.tag}: {e.reason}" for e in excluded[:8])
-    if codes == ["context_length"]:
-        return _too_long(needs, excluded)
-    template = _MESSAGES.get(codes[-1] if codes else "", "No endpoints found for {models}")
-    if codes and codes[-1] == "input_modalities":
-        wanted = ", ".join(sorted(needs.input_modalities - {"text"}))
-        template = f"No endpoints found that support {wanted} input for {{models}}"
-    message = template.format(models=names) + (f". {reasons}" if reasons else "")
-    return NoEndpointAvailable(message, availability=_availability(models, excluded, codes))
-
-
-def _availability(
-    models: Sequence[Model], excluded: list[Exclusion], codes: list[str]
-) -> JsonObject:
-    private = any(code.startswith("data_policy") for code in codes)
-    code = "privacy_restricted" if private else "constraint_filtered" if codes else "no_endpoints"
-    return {
-        "code": code,
-        "retryable": False,
-        "requested_models": [model.slug for model in models],
-        "affected_providers": sorted({e.endpoint.provider for e in excluded}),
-        "excluded_by": codes,
-        "fallback_models": [],
-    }
-
-
-def _too_long(needs: Needs, excluded: list[Exclusion]) -> ContextLengthExceeded:
-    """Clients compact a conversation on these very words (contract/errors-limits 3)."""
-    output = needs.max_output_tokens or 0
-    windows = [e.endpoint.context_tokens or 0 for e in excluded]
-    return ContextLengthExceeded(
-        f"This endpoint's maximum context length is {max(windows)} tokens. However, you requested "
-        f"about {needs.prompt_tokens + output} tokens ({needs.prompt_tokens} of input, {output} in "
-        "the output). Shorten the prompt or lower max_tokens.",
-        provider_name=None,
+def survey(
+    targets: Sequence[Target],
+    needs: Needs,
+    rng: Random,
+    conditions: Conditions = _NOTHING_ELSE,
+) -> RoutePlan:
+    """Plan like `plan`, but return a plan without candidates where nothing fits."""
+    groups, excluded = admitted(targets, needs, conditions)
+    copies = joined(groups, conditions, rng)
+    first = targets[0]
+    return RoutePlan(
+        candidates=tuple(candidates(copies, fallbacks=_may_fall_back(needs))),
+        excluded=tuple(excluded),
+        requested=first.requested,
+        models=tuple(target.model.slug for target in targets),
+        strategy=first.strategy,
     )
+
+
+def admitted(
+    targets: Sequence[Target], needs: Needs, conditions: Conditions
+) -> tuple[list[Group], list[Exclusion]]:
+    """Return the endpoints that fit, in groups to be ordered apart, and those that do not."""
+    excluded: list[Exclusion] = []
+    kept: list[tuple[Target, list[EndpointFacts]]] = []
+    for target in targets:
+        filters = [
+            (code, objects)
+            for code, make in HARD
+            if (objects := make(needs, conditions, target)) is not None
+        ]
+        fitting = list(target.facts.endpoints)
+        if filters:
+            fitting = list(_without_objection(fitting, filters, excluded))
+        if len(fitting) > 1:
+            fitting = _preferring(fitting, needs, excluded)
+        kept.append((target, fitting))
+    if needs.together and len(kept) > 1:
+        once = {facts.key: facts for _, fitting in kept for facts in fitting}
+        kept = [(kept[0][0], list(once.values()))]
+    groups = [Group(target, fitting, needs, conditions) for target, fitting in kept if fitting]
+    return groups, excluded
+
+
+def _without_objection(
+    endpoints: Iterable[EndpointFacts],
+    filters: Sequence[tuple[str, Filter]],
+    excluded: list[Exclusion],
+) -> Iterable[EndpointFacts]:
+    for facts in endpoints:
+        for code, objects in filters:
+            reason = objects(facts)
+            if reason is not None:
+                excluded.append(Exclusion(endpoint=facts.endpoint, code=code, reason=reason))
+                break
+        else:
+            yield facts
+
+
+def _preferring(
+    endpoints: list[EndpointFacts], needs: Needs, excluded: list[Exclusion]
+) -> list[EndpointFacts]:
+    """Soft filters: of one model's endpoints, those that take what was sent, if there are any."""
+    for parameter in SOFT:
+        if parameter not in needs.parameters:
+            continue
+        taking = [facts for facts in endpoints if supports(facts, parameter)]
+        if not taking or len(taking) == len(endpoints):
+            continue
+        excluded += [
+            Exclusion(
+                endpoint=facts.endpoint,
+                code=f"preference:{parameter}",
+                reason=f"does not take {parameter}, and another endpoint does",
+            )
+            for facts in endpoints
+            if not supports(facts, parameter)
+        ]
+        endpoints = taking
+    return endpoints
+
+
+def _may_fall_back(needs: Needs) -> bool:
+    """Without fallbacks `provider.order` keeps what it lists, anything else its first choice."""
+    wishes = needs.preferences
+    return wishes.allow_fallbacks is not False or wishes.order is not None

@@ -1,12 +1,21 @@
-"""Orders of endpoints, one function each. Randomness is an argument."""
+"""Orders of endpoints, one function each. Randomness is an argument.
+
+Every policy puts endpoints in outage behind the others. A half-open breaker
+keeps its endpoint's place: the request that is sent there is the probe that
+closes it again, and only one is let through at a time.
+"""
 
 from collections.abc import Callable, Sequence
 from random import Random
+from statistics import median, pstdev
 
-from portico.vocabulary import Endpoint
+from portico.routing.facts import EndpointFacts
+from portico.routing.needs import Conditions
 
-Policy = Callable[[Sequence[Endpoint], Random], list[Endpoint]]
+Policy = Callable[[Sequence[EndpointFacts], Conditions, Random], list[EndpointFacts]]
 POLICIES: dict[str, Policy] = {}
+LEAST_TOOL_CALLS = 50
+"""Fewer answers with tool calls say nothing about how well an endpoint makes them."""
 
 
 def policy(name: str) -> Callable[[Policy], Policy]:
@@ -20,30 +29,134 @@ def policy(name: str) -> Callable[[Policy], Policy]:
 
 
 @policy("price")
-def cheapest_first(endpoints: Sequence[Endpoint], rng: Random) -> list[Endpoint]:
+def cheapest_first(
+    endpoints: Sequence[EndpointFacts], conditions: Conditions, rng: Random
+) -> list[EndpointFacts]:
     """Lowest sum of prompt and completion price first; ties keep catalogue order."""
-    return sorted(endpoints, key=price_picousd)
+    return _well_first(sorted(endpoints, key=_price), conditions)
+
+
+@policy("throughput")
+def quickest_first(
+    endpoints: Sequence[EndpointFacts], conditions: Conditions, rng: Random
+) -> list[EndpointFacts]:
+    """Highest median of tokens per second first; unmeasured endpoints after, in their order."""
+
+    known = conditions.health.known
+
+    def slowness(facts: EndpointFacts) -> float:
+        health = known.get(facts.key)
+        measured = None if health is None else health.throughput_tps
+        return -measured.p50 if measured is not None else 0.0
+
+    return _well_first(sorted(endpoints, key=slowness), conditions)
+
+
+@policy("latency")
+def promptest_first(
+    endpoints: Sequence[EndpointFacts], conditions: Conditions, rng: Random
+) -> list[EndpointFacts]:
+    """Lowest median time to the first token first; unmeasured endpoints after, in their order."""
+
+    known = conditions.health.known
+
+    def latency_s(facts: EndpointFacts) -> float:
+        health = known.get(facts.key)
+        measured = None if health is None else health.latency_s
+        return measured.p50 if measured is not None else float("inf")
+
+    return _well_first(sorted(endpoints, key=latency_s), conditions)
+
+
+@policy("exacto")
+def most_exact_first(
+    endpoints: Sequence[EndpointFacts], conditions: Conditions, rng: Random
+) -> list[EndpointFacts]:
+    """Fewest broken tool calls first; endpoints with too few calls after, in their order."""
+
+    def brokenness(facts: EndpointFacts) -> float:
+        rate = _tool_error_rate(facts, conditions)
+        return float("inf") if rate is None else rate
+
+    return _well_first(sorted(endpoints, key=brokenness), conditions)
 
 
 @policy("balanced")
-def cheap_but_spread(endpoints: Sequence[Endpoint], rng: Random) -> list[Endpoint]:
-    """Draw the first with weight 1/price², the rest by ascending price (contract/routing 4).
+def cheap_but_spread(
+    endpoints: Sequence[EndpointFacts], conditions: Conditions, rng: Random
+) -> list[EndpointFacts]:
+    """Draw the first with weight 1/price² among those not in outage (contract/routing 4).
 
-    Where some cost nothing, the first is drawn evenly among those.
+    Of those, only the lowest `priority` number takes part; the rest follows by
+    ascending priority and price, endpoints in outage last.
     """
-    rest = cheapest_first(endpoints, rng)
-    if len(rest) < 2:
+    rest = _well_first(sorted(endpoints, key=_priority_and_price), conditions)
+    drawn = draw_weights(rest, conditions)
+    total = sum(drawn)
+    if len(drawn) < 2 or total <= 0:
         return rest
-    cheapest = price_picousd(rest[0])
-    if cheapest == 0:
-        weights = [1.0 if price_picousd(endpoint) == 0 else 0.0 for endpoint in rest]
-    else:  # relative to the cheapest, so that the square cannot underflow
-        weights = [(cheapest / price_picousd(endpoint)) ** 2 for endpoint in rest]
-    first = rng.choices(rest, weights)[0]
-    return [first, *(endpoint for endpoint in rest if endpoint is not first)]
+    point = rng.random() * total
+    for place, weight in enumerate(drawn):
+        point -= weight
+        if point < 0:
+            return [rest[place], *rest[:place], *rest[place + 1 :]]
+    return rest  # a rounding error at the upper end of the last interval
 
 
-def price_picousd(endpoint: Endpoint) -> int:
-    """The price scalar: prompt plus completion rate per token."""
-    pricing = endpoint.pricing
-    return 0 if pricing is None else pricing.prompt_picousd + pricing.completion_picousd
+def draw_weights(ordered: Sequence[EndpointFacts], conditions: Conditions) -> list[float]:
+    """Return the weights of the endpoints at the head of `ordered` that take part in the draw.
+
+    `ordered` is by outage, priority and price. Where some cost nothing only
+    those take part. `Endpoint.weight` multiplies; it does not replace the price.
+    """
+    if not ordered:
+        return []
+    first = ordered[0]
+    cheapest, priority = first.price_picousd, first.endpoint.priority
+    out = conditions.health.out
+    weights = []
+    for facts in ordered:
+        endpoint, price = facts.endpoint, facts.price_picousd
+        if endpoint.priority != priority or (cheapest == 0 and price > 0):
+            break
+        if facts.key in out:
+            break
+        # relative to the cheapest, so that the square cannot underflow
+        weights.append(endpoint.weight * ((cheapest / price) ** 2 if price else 1.0))
+    return weights
+
+
+def demote_bad_tool_callers(
+    endpoints: Sequence[EndpointFacts], conditions: Conditions
+) -> list[EndpointFacts]:
+    """Put endpoints last whose tool error rate is far above their model's median.
+
+    Far is two standard deviations; endpoints with too few calls are not judged.
+    """
+    rates = {facts.key: _tool_error_rate(facts, conditions) for facts in endpoints}
+    known = [rate for rate in rates.values() if rate is not None]
+    if len(known) < 2:
+        return list(endpoints)
+    most = median(known) + 2 * pstdev(known)
+    return sorted(endpoints, key=lambda facts: (rates[facts.key] or 0.0) > most)
+
+
+def _tool_error_rate(facts: EndpointFacts, conditions: Conditions) -> float | None:
+    record = conditions.tool_records.get(facts.key)
+    if record is None or record.calls < LEAST_TOOL_CALLS:
+        return None
+    return record.errors / record.calls
+
+
+def _well_first(ordered: list[EndpointFacts], conditions: Conditions) -> list[EndpointFacts]:
+    """Keep the order; endpoints in outage go behind the others."""
+    out = conditions.health.out
+    return sorted(ordered, key=lambda facts: facts.key in out) if out else ordered
+
+
+def _price(facts: EndpointFacts) -> int:
+    return facts.price_picousd
+
+
+def _priority_and_price(facts: EndpointFacts) -> tuple[int, int]:
+    return facts.endpoint.priority, facts.price_picousd

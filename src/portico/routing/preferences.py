@@ -1,34 +1,55 @@
 """The `provider` object of a request: parsed once, checked for types (contract/routing 2)."""
 
-from decimal import Decimal, InvalidOperation
+import math
 from typing import Literal
 
 import msgspec
 
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject
-from portico.vocabulary import Endpoint
 
 SortBy = Literal["price", "throughput", "latency", "exacto"]
+Number = int | float
+Quantization = Literal[
+    "int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32",
+    "unknown",
+]  # fmt: skip
+PERCENTILES = ("p50", "p75", "p90", "p99")
 
 
 class SortRule(msgspec.Struct, frozen=True, kw_only=True):
     """`partition` "model": each model's endpoints are sorted apart; "none": all together."""
 
     by: SortBy | None = None
-    partition: Literal["model", "none"] = "model"
+    partition: Literal["model", "none"] | None = None
 
 
 class MaxPrice(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds in USD: per million tokens for `prompt` and `completion`, else per unit."""
 
-    prompt: str | int | float | None = None
-    completion: str | int | float | None = None
-    request: str | int | float | None = None
+    prompt: str | Number | None = None
+    completion: str | Number | None = None
+    request: str | Number | None = None
+    image: str | Number | None = None
+    audio: str | Number | None = None
+
+
+class Cutoffs(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds for percentiles of a measurement; None is no bound."""
+
+    p50: Number | None = None
+    p75: Number | None = None
+    p90: Number | None = None
+    p99: Number | None = None
 
 
 class ProviderPreferences(msgspec.Struct, frozen=True, kw_only=True):
-    """Routing wishes. None is "not said"; unknown keys are accepted and ignored."""
+    """Routing wishes. None is "not said"; unknown keys are accepted and ignored.
+
+    `preferred_min_throughput` is in tokens per second, `preferred_max_latency`
+    in seconds to the first token; a bare number bounds the median. `options` is
+    for images, audio and video and does not route.
+    """
 
     order: tuple[str, ...] | None = None
     only: tuple[str, ...] | None = None
@@ -37,9 +58,27 @@ class ProviderPreferences(msgspec.Struct, frozen=True, kw_only=True):
     require_parameters: bool | None = None
     data_collection: Literal["allow", "deny"] | None = None
     zdr: bool | None = None
-    quantizations: tuple[str, ...] | None = None
+    enforce_distillable_text: bool | None = None
+    quantizations: tuple[Quantization, ...] | None = None
     max_price: MaxPrice | None = None
     sort: SortBy | SortRule | None = None
+    preferred_min_throughput: Number | Cutoffs | None = None
+    preferred_max_latency: Number | Cutoffs | None = None
+    options: JsonObject | None = None
+
+    @property
+    def sort_by(self) -> SortBy | None:
+        """What to sort by, in either of the two forms of `sort`."""
+        return self.sort.by if isinstance(self.sort, SortRule) else self.sort
+
+    @property
+    def partition(self) -> Literal["model", "none"]:
+        """Whether models are kept apart when endpoints are ordered."""
+        rule = self.sort
+        return (rule.partition or "model") if isinstance(rule, SortRule) else "model"
+
+
+_NO_WISHES = ProviderPreferences()
 
 
 def parse_preferences(fields: JsonObject | None) -> ProviderPreferences:
@@ -49,40 +88,50 @@ def parse_preferences(fields: JsonObject | None) -> ProviderPreferences:
         InvalidRequest: a field has a wrong type; the message names it.
     """
     if not fields:
-        return ProviderPreferences()
+        return _NO_WISHES
     try:
         parsed = msgspec.convert(fields, ProviderPreferences)
     except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$")
-        raise InvalidRequest(f"provider{path.rstrip('`')}: {what}") from None
-    price = parsed.max_price or MaxPrice()
-    for name in ("prompt", "completion", "request"):
-        price_bound(getattr(price, name), name)
+        raise invalid("provider", error) from None
+    price = parsed.max_price
+    if price is not None:
+        for name in MaxPrice.__struct_fields__:
+            usd_bound(getattr(price, name), f"provider.max_price.{name}")
     return parsed
 
 
-def price_bound(value: str | int | float | None, name: str) -> Decimal | None:
-    """A bound of `max_price` as an exact number.
+def usd_bound(value: str | Number | None, path: str) -> float | None:
+    """Return a bound of `max_price` in USD, None for none.
 
     Raises:
-        InvalidRequest: it is not a number.
+        InvalidRequest: it is not a finite number; the message begins with `path`.
     """
     if value is None:
         return None
     try:
-        bound = Decimal(str(value))
-    except InvalidOperation:
-        bound = Decimal("NaN")
-    if not bound.is_finite():
-        raise InvalidRequest(f"provider.max_price.{name}: {value!r} is not a number")
+        bound = float(value)
+    except (ValueError, OverflowError):
+        bound = math.nan
+    if not math.isfinite(bound):
+        raise InvalidRequest(f"{path}: {str(value)[:40]!r} is not a number")
     return bound
 
 
-def names_endpoint(entry: str, endpoint: Endpoint, provider_name: str) -> bool:
-    """Whether an entry of `order`, `only` or `ignore` means this endpoint.
+def cutoffs(wish: Number | Cutoffs | None) -> tuple[tuple[str, float], ...]:
+    """Return the bounds of a preference as (percentile, bound); a bare number is the median's."""
+    if wish is None:
+        return ()
+    if not isinstance(wish, Cutoffs):
+        return (("p50", float(wish)),)
+    bounds = ((name, getattr(wish, name)) for name in PERCENTILES)
+    return tuple((name, float(bound)) for name, bound in bounds if bound is not None)
 
-    Case does not matter. A provider's slug or display name means all its
-    endpoints, a slug with a suffix exactly that tag (contract/routing 1).
+
+def invalid(root: str, error: msgspec.ValidationError) -> InvalidRequest:
+    """Return the refusal of what msgspec found wrong below `root`: `provider.sort: ...`.
+
+    msgspec says "... - at `$.only[0]`"; people read `provider.only.0: ...`.
     """
-    wanted = entry.strip().lower()
-    return wanted in {endpoint.provider.lower(), endpoint.tag.lower(), provider_name.lower()}
+    what, _, path = str(error).partition(" - at `$")
+    path = path.rstrip("`").replace("[...]", ".*").replace("[", ".").replace("]", "")
+    return InvalidRequest(f"{root}{path}: {what}")

@@ -17,7 +17,14 @@ from portico.vocabulary.accounts import (
     Usage,
     Waiver,
 )
-from portico.vocabulary.catalog import CatalogSnapshot, Endpoint, Model, PriceOverride, Pricing
+from portico.vocabulary.catalog import (
+    CatalogSnapshot,
+    Endpoint,
+    Model,
+    PriceOverride,
+    Pricing,
+    ServiceTier,
+)
 from portico.vocabulary.chat import (
     Audio,
     ChatRequest,
@@ -83,6 +90,7 @@ __all__ = [
     "RefusalDelta",
     "Reservation",
     "Role",
+    "ServiceTier",
     "Spending",
     "Start",
     "StreamEvent",

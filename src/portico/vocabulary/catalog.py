@@ -5,7 +5,12 @@ tokens is 150_000. A rate of None is "not priced apart": the more general rate
 applies. A missing `Pricing` is "price unknown" and is never read as free.
 """
 
+from typing import Literal
+
 import msgspec
+
+ServiceTier = Literal["flex", "priority"]
+"""The tiers that have endpoints of their own; the default tier is None."""
 
 
 class PriceOverride(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +56,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     the price is not known and routing refuses the endpoint. `context_tokens`
     and `max_completion_tokens` None: not known, so no request is refused for it;
     the same holds for empty `supported_parameters` and `input_modalities`.
+
+    `zdr` (it retains no data) and `trains` (it collects data) are what the
+    operator declares; None is not known, and a request that demands an answer is
+    not sent there. `service_tier` None is the default tier. `weight` multiplies
+    the chance to be drawn first, 0 is never; endpoints of a lower `priority`
+    number are asked before those of a higher one.
     """
 
     model: str
@@ -64,10 +75,19 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     input_modalities: frozenset[str] = frozenset()
     output_modalities: frozenset[str] = frozenset({"text"})
     quantization: str | None = None
+    service_tier: ServiceTier | None = None
+    zdr: bool | None = None
+    trains: bool | None = None
+    weight: float = 1.0
+    priority: int = 0
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """One catalogue row: a slug and the endpoints that serve it, in catalogue order."""
+    """One catalogue row: a slug and the endpoints that serve it, in catalogue order.
+
+    `distillable`: whether the author allows to train other models on what it
+    writes; None is not known, and counts as no where it is demanded.
+    """
 
     slug: str
     canonical_slug: str
@@ -78,6 +98,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     tokenizer: str = "Other"
     knowledge_cutoff: str | None = None
     hugging_face_id: str | None = None
+    distillable: bool | None = None
 
 
 class CatalogSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +106,8 @@ class CatalogSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     `version` names the dated data file (and changes with it); it is stored
     with every generation. `models` is keyed by lower-case slug; `aliases`
-    maps other lower-case names (canonical slugs, bare well-known ids) to slugs.
+    maps other lower-case names (canonical slugs, bare well-known ids) to the keys
+    of `models`.
     """
 
     version: str

@@ -1,0 +1,127 @@
+"""Endpoints prepared for planning: what every plan would work out again, once per snapshot."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from portico.vocabulary import Endpoint, Model, ServiceTier
+
+EndpointKey = tuple[str, str]
+"""(model slug, endpoint tag): what an endpoint is filed under in snapshots."""
+
+_UNBOUNDED = 2**63
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint with the key to call it with; `credential` None is the provider's only one.
+
+    `is_byok`: the key belongs to the caller, who is not charged for the tokens.
+    """
+
+    endpoint: Endpoint
+    credential: str | None = None
+    is_byok: bool = False
+
+
+class EndpointFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One endpoint and what it may be called.
+
+    `names` are what entries of `order`, `only` and `ignore` may call it, in lower
+    case: its tag, its provider's slug and display name. For an endpoint of a
+    service tier that is its tag alone, and `wide_names` has the others too
+    (contract/routing 1). `price_picousd` is the price scalar: prompt plus
+    completion rate per token, 0 if the price is not known. `candidate` is the
+    endpoint with its provider's only key.
+    """
+
+    endpoint: Endpoint
+    candidate: Candidate
+    key: EndpointKey
+    names: frozenset[str]
+    wide_names: frozenset[str]
+    price_picousd: int
+
+
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's endpoints, in catalogue order, and what is true of all of them.
+
+    A filter that all endpoints are known to pass need not look at each.
+    `least_context_tokens` and `least_output_tokens` are the smallest known bounds,
+    `common_inputs` what all take whose input is known, `common_parameters` what
+    all are known to take, `highest` the highest rate by field of `Pricing`.
+    """
+
+    endpoints: tuple[EndpointFacts, ...]
+    all_priced: bool
+    all_zdr: bool
+    none_trains: bool
+    distillable: bool | None
+    tiers: frozenset[ServiceTier]
+    quantizations: frozenset[str]
+    least_context_tokens: int
+    least_output_tokens: int
+    common_inputs: frozenset[str] | None
+    common_parameters: frozenset[str]
+    outputs: frozenset[frozenset[str]]
+    highest: dict[str, int]
+
+
+def facts_of(model: Model, provider_names: Mapping[str, str]) -> ModelFacts:
+    """Return the facts of a model.
+
+    Args:
+        model: the catalogue row.
+        provider_names: display names by provider slug; a provider that is not
+            in it goes by its slug.
+    """
+    endpoints = model.endpoints
+    inputs = [e.input_modalities for e in endpoints if e.input_modalities]
+    return ModelFacts(
+        endpoints=tuple(_facts(endpoint, provider_names) for endpoint in endpoints),
+        all_priced=all(e.pricing is not None for e in endpoints),
+        all_zdr=all(e.zdr is True for e in endpoints),
+        none_trains=all(e.trains is False for e in endpoints),
+        distillable=model.distillable,
+        tiers=frozenset(e.service_tier for e in endpoints if e.service_tier is not None),
+        quantizations=frozenset(e.quantization or "unknown" for e in endpoints),
+        least_context_tokens=_least(e.context_tokens for e in endpoints),
+        least_output_tokens=_least(e.max_completion_tokens for e in endpoints),
+        common_inputs=frozenset.intersection(*inputs) if inputs else None,
+        common_parameters=_common(e.supported_parameters for e in endpoints),
+        outputs=frozenset(e.output_modalities for e in endpoints),
+        highest={
+            field: max((getattr(e.pricing, field) or 0 for e in endpoints if e.pricing), default=0)
+            for field in (
+                "prompt_picousd", "completion_picousd", "request_picousd", "input_audio_picousd",
+            )
+        },
+    )  # fmt: skip
+
+
+def _facts(endpoint: Endpoint, provider_names: Mapping[str, str]) -> EndpointFacts:
+    tag = endpoint.tag.lower()
+    name = provider_names.get(endpoint.provider, endpoint.provider)
+    wide = frozenset({tag, endpoint.provider.lower(), name.lower()})
+    return EndpointFacts(
+        endpoint=endpoint,
+        candidate=Candidate(endpoint=endpoint),
+        key=(endpoint.model, endpoint.tag),
+        names=wide if endpoint.service_tier is None else frozenset({tag}),
+        wide_names=wide,
+        price_picousd=price_picousd(endpoint),
+    )
+
+
+def price_picousd(endpoint: Endpoint) -> int:
+    """The price scalar: prompt plus completion rate per token."""
+    pricing = endpoint.pricing
+    return 0 if pricing is None else pricing.prompt_picousd + pricing.completion_picousd
+
+
+def _least(bounds: Iterable[int | None]) -> int:
+    return min((bound for bound in bounds if bound is not None), default=_UNBOUNDED)
+
+
+def _common(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    sets = list(sets)
+    return frozenset.intersection(*sets) if sets else frozenset()
