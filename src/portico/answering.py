@@ -5,7 +5,6 @@ client that hangs up has still used tokens.
 """
 
 import asyncio
-from collections.abc import Sequence
 
 import msgspec
 
@@ -15,7 +14,7 @@ from portico.dialects import Dialect, Envelope, RequestHead, relay_between, requ
 from portico.errors import GatewayError, StorageUnavailable, UpstreamError
 from portico.ports import UpstreamRequest, UpstreamResponse
 from portico.resources import Call, ProviderAccess, Resources
-from portico.routing import Attempt, Outcome, attempt_flow, final_error
+from portico.routing import Attempt, Outcome, RoutePlan, attempt_flow, final_error
 from portico.seen import Seen
 from portico.tasks import spawn
 from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation
@@ -38,7 +37,7 @@ class Answering:
         call: Call,
         head: RequestHead,
         surface: Dialect,
-        endpoints: Sequence[Endpoint],
+        route: RoutePlan,
         envelope: Envelope,
         created_ms: int,
         catalog_version: str,
@@ -47,7 +46,7 @@ class Answering:
         self._call = call
         self._head = head
         self._surface = surface
-        self._endpoints = endpoints
+        self._route = route
         self._envelope = envelope
         self._created_ms = created_ms
         self._started_s = resources.clock_s()
@@ -72,7 +71,7 @@ class Answering:
             self._resources.store,
             generation_id=self._envelope.generation_id,
             key=self._call.principal.key,
-            endpoints=self._endpoints,
+            endpoints=self._route.endpoints,
             prompt_tokens_bound=prompt_tokens,
             max_output_tokens=self._head.max_output_tokens,
             default_output_tokens=self._resources.options.default_output_tokens,
@@ -99,7 +98,7 @@ class Answering:
     async def _try_endpoints(self, delivery: Delivery) -> Outcome:
         resources = self._resources
         flow = attempt_flow(
-            self._endpoints,
+            self._route.candidates,
             retries=resources.options.retries,
             admits=lambda endpoint: resources.health.admits(endpoint, resources.clock_s()),
         )

@@ -70,7 +70,7 @@ class Gateway:
             call=call,
             head=head,
             surface=surface,
-            endpoints=route.endpoints,
+            route=route,
             envelope=self._envelope(head, route, generation_id, now_ms),
             created_ms=now_ms,
             catalog_version=self.snapshot.version,

@@ -8,7 +8,9 @@ from portico.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from portico.routing import Outcome, attempt_flow, final_error
+from portico.routing import Outcome, final_error
+from portico.routing import attempt_flow as flow_of_candidates
+from portico.routing.facts import Candidate
 from portico.vocabulary import Endpoint
 
 
@@ -19,6 +21,10 @@ def endpoint(slug, **fields):
 
 
 A, B, C = (endpoint(slug) for slug in "abc")
+
+
+def attempt_flow(endpoints, **options):
+    return flow_of_candidates([Candidate(endpoint=e) for e in endpoints], **options)
 
 
 def run(flow, outcomes):
@@ -137,3 +143,20 @@ def test_earlier_errors_are_told_beside_the_last_one():
         {"provider": "a", "code": 429, "status": 429, "message": "busy"}
     ]
     assert error.headers["x-should-retry"] == "false"
+
+
+def test_the_next_key_of_an_endpoint_is_asked_after_a_rate_limit():
+    copies = [Candidate(endpoint=A, credential=name) for name in ("first", "second")]
+    flow = flow_of_candidates([*copies, Candidate(endpoint=B)], retries=0)
+
+    asked = [next(flow).candidate.credential, flow.send(BUSY).candidate.credential]
+
+    assert asked == ["first", "second"]
+
+
+def test_a_callers_own_key_is_tried_even_where_the_endpoint_is_left_alone():
+    own = Candidate(endpoint=A, credential="request", is_byok=True)
+
+    flow = flow_of_candidates([own], retries=0, admits=lambda _: False)
+
+    assert next(flow).candidate is own

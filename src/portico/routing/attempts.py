@@ -10,15 +10,21 @@ from portico.errors import (
     UpstreamRejected,
     UpstreamTimeout,
 )
+from portico.routing.facts import Candidate
 from portico.vocabulary import Endpoint
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One try. `number` counts from 0 at each endpoint, `delay_s` is how long to wait before."""
+    """One try. `number` counts from 0 at each candidate, `delay_s` is how long to wait before."""
 
-    endpoint: Endpoint
+    candidate: Candidate
     number: int = 0
     delay_s: float = 0.0
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The endpoint to ask, whatever key it is asked with."""
+        return self.candidate.endpoint
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,22 +48,23 @@ def _always(_: Endpoint) -> bool:
 
 
 def attempt_flow(
-    endpoints: Sequence[Endpoint],
+    candidates: Sequence[Candidate],
     *,
     retries: int,
     most: int = 6,
     admits: Callable[[Endpoint], bool] = _always,
 ) -> Generator[Attempt, Outcome, Outcome]:
-    """Yield attempts, best endpoint first, until one is good or all are spent.
+    """Yield attempts, best candidate first, until one is good or all are spent.
 
-    Every endpoint is asked once before any is asked again. An endpoint is asked
+    Every candidate is asked once before any is asked again. One is asked
     again only after a failure that may pass by itself: not after a rate limit
     or a timeout, which it would repeat. What an endpoint refuses as wrong is
     tried once more at another provider of the model, since bodies differ, and a
     prompt too long for it only where the window is larger (contract/routing 5).
 
     Args:
-        endpoints: in the order to try them; not empty.
+        candidates: in the order to try them; not empty. Several may be one
+            endpoint with different keys.
         retries: extra rounds.
         most: attempts in all.
         admits: whether an endpoint may be asked now. If it denies all, the first
@@ -68,39 +75,43 @@ def attempt_flow(
     """
     outcome = Outcome()
     refusals = _Refusals()
-    again = list(endpoints)
+    again = list(candidates)
     spent = 0
     for number in range(retries + 1):
         delay_s = 0.0 if number == 0 else 0.1 * 2**number
         round_, again = again, []
-        for endpoint in _admitted(round_, admits):
+        for candidate in _admitted(round_, admits):
+            endpoint = candidate.endpoint
             if refusals.exclude(endpoint):
                 continue
             if spent == most:
                 return outcome
             spent += 1
-            outcome = yield Attempt(endpoint=endpoint, number=number, delay_s=delay_s)
+            outcome = yield Attempt(candidate=candidate, number=number, delay_s=delay_s)
             delay_s = 0.0
             if outcome.final:
                 return outcome
             if isinstance(outcome.error, UpstreamRejected):
                 refusals.note(endpoint, outcome.error)
             elif _may_pass(outcome.error):
-                again.append(endpoint)
+                again.append(candidate)
     return outcome
 
 
 def _admitted(
-    endpoints: Sequence[Endpoint], admits: Callable[[Endpoint], bool]
-) -> Iterator[Endpoint]:
-    """Those that may be asked, each decided when its turn comes; else the first one."""
+    candidates: Sequence[Candidate], admits: Callable[[Endpoint], bool]
+) -> Iterator[Candidate]:
+    """Those that may be asked, each decided when its turn comes; else the first one.
+
+    A caller's own key says nothing of the endpoint's health, and the other way round.
+    """
     any_admitted = False
-    for endpoint in endpoints:
-        if admits(endpoint):
+    for candidate in candidates:
+        if candidate.is_byok or admits(candidate.endpoint):
             any_admitted = True
-            yield endpoint
-    if not any_admitted and endpoints:
-        yield endpoints[0]
+            yield candidate
+    if not any_admitted and candidates:
+        yield candidates[0]
 
 
 def _may_pass(error: UpstreamError | None) -> bool:
