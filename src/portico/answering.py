@@ -100,7 +100,7 @@ class Answering:
         flow = attempt_flow(
             self._route.candidates,
             retries=resources.options.retries,
-            admits=lambda endpoint: resources.health.admits(endpoint, resources.clock_s()),
+            admits=lambda candidate: resources.health.admits(candidate, resources.clock_s()),
         )
         attempt = next(flow)
         while True:
@@ -121,7 +121,7 @@ class Answering:
         )
         resources = self._resources
         seen = self._seen = Seen(
-            endpoint, access, started_ms=resources.now_ms(), started_s=resources.clock_s()
+            attempt.candidate, access, started_ms=resources.now_ms(), started_s=resources.clock_s()
         )
         try:
             async with Watch(resources.options.deadlines, first_s=self._first_s()) as watch:
@@ -177,7 +177,7 @@ class Answering:
         now_s = self._resources.clock_s()
         observation = seen.observation(error, now_s)
         if observation is not None:
-            self._resources.health.record(seen.endpoint, observation, now_s)
+            self._resources.health.record(seen.candidate, observation, now_s)
 
     def _request(self, endpoint: Endpoint, access: ProviderAccess) -> UpstreamRequest:
         body, _ = request_between(

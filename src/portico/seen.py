@@ -5,9 +5,10 @@ from typing import Any
 from portico.dialects import StreamRelay
 from portico.errors import CassetteMiss, UpstreamError, UpstreamRateLimited, UpstreamRejected
 from portico.resources import ProviderAccess
+from portico.routing.facts import Candidate
 from portico.routing.health import Observation
 from portico.tokens import estimate_tokens
-from portico.vocabulary import AttemptRecord, ChatResponse, Endpoint, Finish, Usage
+from portico.vocabulary import AttemptRecord, ChatResponse, Finish, Usage
 
 _CHARS_PER_TOKEN = 4
 
@@ -17,9 +18,10 @@ class Seen:
     a whole response, and when the first of it came."""
 
     def __init__(
-        self, endpoint: Endpoint, access: ProviderAccess, *, started_ms: int, started_s: float
+        self, candidate: Candidate, access: ProviderAccess, *, started_ms: int, started_s: float
     ) -> None:
-        self.endpoint = endpoint
+        self.candidate = candidate
+        self.endpoint = candidate.endpoint
         self.access = access
         self.started_ms = started_ms
         self.started_s = started_s

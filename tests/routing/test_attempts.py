@@ -103,7 +103,7 @@ def test_a_prompt_too_long_is_only_sent_to_larger_windows():
     ],
 )
 def test_an_endpoint_left_alone_is_passed_over_unless_it_is_the_last(denied, outcomes, asked):
-    flow = attempt_flow([A, B], retries=1, admits=lambda e: e.provider not in denied)
+    flow = attempt_flow([A, B], retries=1, admits=lambda c: c.endpoint.provider not in denied)
 
     assert run(flow, outcomes) == asked
 

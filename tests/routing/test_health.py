@@ -2,10 +2,12 @@
 
 import pytest
 
+from portico.routing.facts import Candidate
 from portico.routing.health import HealthPolicy, HealthTracker, Observation
 from portico.vocabulary import Endpoint
 
-A = Endpoint(model="m", provider="a", tag="a", upstream_model="m")
+ENDPOINT = Endpoint(model="m", provider="a", tag="a", upstream_model="m")
+A = Candidate(endpoint=ENDPOINT)
 FINE = Observation(latency_s=0.2, throughput_tps=50.0)
 FAULT = Observation(fault="endpoint")
 
@@ -21,13 +23,16 @@ def test_an_endpoint_nobody_asked_is_well():
     tracker = HealthTracker()
 
     assert tracker.admits(A, 0.0)
-    assert tracker.snapshot(0.0).of(A).stable
+    assert tracker.snapshot(0.0).of(ENDPOINT).stable
 
 
 def test_the_breaker_opens_after_five_failures_in_a_row_and_not_before():
-    assert tracker_after(*[FAULT] * 4).snapshot(1001).of(A).breaker == "closed"
-    assert tracker_after(*[FAULT] * 4, FINE, *[FAULT] * 4).snapshot(1001).of(A).breaker == "closed"
-    assert tracker_after(*[FAULT] * 5).snapshot(1001).of(A).breaker == "open"
+    assert tracker_after(*[FAULT] * 4).snapshot(1001).of(ENDPOINT).breaker == "closed"
+    assert (
+        tracker_after(*[FAULT] * 4, FINE, *[FAULT] * 4).snapshot(1001).of(ENDPOINT).breaker
+        == "closed"
+    )
+    assert tracker_after(*[FAULT] * 5).snapshot(1001).of(ENDPOINT).breaker == "open"
 
 
 def test_an_open_breaker_admits_nothing_then_one_probe():
@@ -46,7 +51,7 @@ def test_a_good_probe_closes_the_breaker():
     tracker.record(A, FINE, 1032)
 
     assert tracker.admits(A, 1032)
-    assert tracker.snapshot(1032).of(A).breaker == "closed"
+    assert tracker.snapshot(1032).of(ENDPOINT).breaker == "closed"
 
 
 def test_each_failed_probe_lengthens_the_pause_up_to_a_cap():
@@ -76,10 +81,10 @@ def test_a_rate_limit_is_an_outage_until_its_wait_is_over_and_no_failure():
     tracker = tracker_after(Observation(fault="limited", wait_s=5.0))
 
     assert not tracker.admits(A, 1004.9)
-    assert tracker.snapshot(1004.9).of(A).outage
-    assert tracker.snapshot(1004.9).of(A).uptime_5m is None
+    assert tracker.snapshot(1004.9).of(ENDPOINT).outage
+    assert tracker.snapshot(1004.9).of(ENDPOINT).uptime_5m is None
     assert tracker.admits(A, 1005.1)
-    assert not tracker.snapshot(1006.2).of(A).outage
+    assert not tracker.snapshot(1006.2).of(ENDPOINT).outage
 
 
 @pytest.mark.parametrize(
@@ -94,8 +99,8 @@ def test_a_rate_limit_is_an_outage_until_its_wait_is_over_and_no_failure():
 def test_outage_is_half_of_at_least_three_within_thirty_seconds(observations, outage):
     tracker = tracker_after(*observations)
 
-    assert tracker.snapshot(1001).of(A).outage is outage
-    assert tracker.snapshot(1032).of(A).outage is False
+    assert tracker.snapshot(1001).of(ENDPOINT).outage is outage
+    assert tracker.snapshot(1032).of(ENDPOINT).outage is False
 
 
 def test_a_change_of_state_is_in_the_next_snapshot_at_once():
@@ -105,8 +110,8 @@ def test_a_change_of_state_is_in_the_next_snapshot_at_once():
     for _ in range(5):
         tracker.record(A, FAULT, 1000.5)
 
-    assert before.of(A).stable
-    assert not tracker.snapshot(1000.5).of(A).stable
+    assert before.of(ENDPOINT).stable
+    assert not tracker.snapshot(1000.5).of(ENDPOINT).stable
 
 
 def test_percentiles_cover_five_minutes():
@@ -115,19 +120,31 @@ def test_percentiles_cover_five_minutes():
         seen = Observation(latency_s=0.1 if n < 90 else 2.0, throughput_tps=100.0)
         tracker.record(A, seen, 1000.0)
 
-    latency = tracker.snapshot(1000.0).of(A).latency_s
+    latency = tracker.snapshot(1000.0).of(ENDPOINT).latency_s
 
     assert latency.p50 == pytest.approx(0.1, rel=0.05)
     assert latency.p99 == pytest.approx(2.0, rel=0.05)
-    assert tracker.snapshot(1290.0).of(A).latency_s is not None
-    assert tracker.snapshot(1400.0).of(A).latency_s is None
+    assert tracker.snapshot(1290.0).of(ENDPOINT).latency_s is not None
+    assert tracker.snapshot(1400.0).of(ENDPOINT).latency_s is None
 
 
 def test_uptime_is_a_percentage_over_its_own_window():
     tracker = tracker_after(FAULT, FINE, FINE, FINE)
 
-    health = tracker.snapshot(1001).of(A)
+    health = tracker.snapshot(1001).of(ENDPOINT)
 
     assert health.uptime_5m == health.uptime_1d == 75.0
-    assert tracker.snapshot(1600).of(A).uptime_5m is None
-    assert tracker.snapshot(1600).of(A).uptime_30m == 75.0
+    assert tracker.snapshot(1600).of(ENDPOINT).uptime_5m is None
+    assert tracker.snapshot(1600).of(ENDPOINT).uptime_30m == 75.0
+
+
+def test_a_rate_limit_holds_for_the_key_that_met_it():
+    tracker = HealthTracker()
+    other = Candidate(endpoint=ENDPOINT, credential="second")
+    tracker.record(other, FINE, 1000.0)
+
+    tracker.record(A, Observation(fault="limited", wait_s=5.0), 1000.0)
+
+    assert not tracker.admits(A, 1001.0)
+    assert tracker.admits(other, 1001.0)
+    assert not tracker.snapshot(1001.5).of(ENDPOINT).outage

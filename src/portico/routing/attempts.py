@@ -43,7 +43,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return self.error is None or self.committed or self.out_of_time
 
 
-def _always(_: Endpoint) -> bool:
+def _always(_: Candidate) -> bool:
     return True
 
 
@@ -52,7 +52,7 @@ def attempt_flow(
     *,
     retries: int,
     most: int = 6,
-    admits: Callable[[Endpoint], bool] = _always,
+    admits: Callable[[Candidate], bool] = _always,
 ) -> Generator[Attempt, Outcome, Outcome]:
     """Yield attempts, best candidate first, until one is good or all are spent.
 
@@ -67,7 +67,7 @@ def attempt_flow(
             endpoint with different keys.
         retries: extra rounds.
         most: attempts in all.
-        admits: whether an endpoint may be asked now. If it denies all, the first
+        admits: whether a candidate may be asked now. If it denies all, the first
             is asked all the same: a model's last endpoint is never left out.
 
     Returns:
@@ -99,7 +99,7 @@ def attempt_flow(
 
 
 def _admitted(
-    candidates: Sequence[Candidate], admits: Callable[[Endpoint], bool]
+    candidates: Sequence[Candidate], admits: Callable[[Candidate], bool]
 ) -> Iterator[Candidate]:
     """Those that may be asked, each decided when its turn comes; else the first one.
 
@@ -107,7 +107,7 @@ def _admitted(
     """
     any_admitted = False
     for candidate in candidates:
-        if candidate.is_byok or admits(candidate.endpoint):
+        if candidate.is_byok or admits(candidate):
             any_admitted = True
             yield candidate
     if not any_admitted and candidates:

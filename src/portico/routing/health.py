@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from portico.routing.facts import Candidate
 from portico.routing.windows import Counts, Histogram
 from portico.vocabulary import Endpoint
 
@@ -98,18 +99,22 @@ class HealthTracker:
         self._snapshot = HealthSnapshot()
         self._fresh_until_s = float("-inf")
 
-    def record(self, endpoint: Endpoint, seen: Observation, now_s: float) -> None:
+    def record(self, candidate: Candidate, seen: Observation, now_s: float) -> None:
         """Take in the result of one attempt."""
-        state = self._state(endpoint)
+        state = self._state(candidate.endpoint)
         before = state.condition(now_s)
-        state.take(seen, now_s)
+        state.take(seen, candidate.credential, now_s)
         if state.condition(now_s) != before:
             self._fresh_until_s = float("-inf")
 
-    def admits(self, endpoint: Endpoint, now_s: float) -> bool:
-        """Whether an attempt may be made now. A half-open breaker lets one probe through."""
+    def admits(self, candidate: Candidate, now_s: float) -> bool:
+        """Whether an attempt may be made now. A half-open breaker lets one probe through.
+
+        A rate limit holds for the key that met it; a breaker for the endpoint.
+        """
+        endpoint = candidate.endpoint
         state = self._states.get((endpoint.model, endpoint.tag))
-        return state is None or state.admits(now_s)
+        return state is None or state.admits(candidate.credential, now_s)
 
     def snapshot(self, now_s: float) -> HealthSnapshot:
         """Everything known at `now_s`."""
@@ -136,7 +141,7 @@ class _State:
         self._openings = 0
         self._open_until_s = float("-inf")
         self._probe_until_s = float("-inf")
-        self._wait_until_s = float("-inf")
+        self._wait_until_s: dict[str | None, float] = {}
         self._recent = Counts(slot_s=1.0, slots=30)
         self._long = {
             "uptime_5m": Counts(slot_s=10.0, slots=30),
@@ -146,10 +151,12 @@ class _State:
         self._latency = Histogram(slot_s=30.0, slots=11)
         self._throughput = Histogram(slot_s=30.0, slots=11)
 
-    def take(self, seen: Observation, now_s: float) -> None:
+    def take(self, seen: Observation, credential: str | None, now_s: float) -> None:
         if seen.fault == "limited":
-            self._wait_until_s = max(self._wait_until_s, now_s + (seen.wait_s or 1.0))
+            until_s = now_s + (seen.wait_s or 1.0)
+            self._wait_until_s[credential] = max(self._waits_until_s(credential), until_s)
             return
+        self._wait_until_s.setdefault(credential, float("-inf"))
         good = seen.fault is None
         for counts in (self._recent, *self._long.values()):
             counts.add(now_s, good=good)
@@ -177,9 +184,12 @@ class _State:
         self._probe_until_s = float("-inf")
         self._in_a_row = 0
 
-    def admits(self, now_s: float) -> bool:
+    def _waits_until_s(self, credential: str | None) -> float:
+        return self._wait_until_s.get(credential, float("-inf"))
+
+    def admits(self, credential: str | None, now_s: float) -> bool:
         breaker = self._breaker(now_s)
-        if breaker == "open" or now_s < self._wait_until_s:
+        if breaker == "open" or now_s < self._waits_until_s(credential):
             return False
         if breaker == "half_open":
             if now_s < self._probe_until_s:
@@ -197,7 +207,9 @@ class _State:
         return self._breaker(now_s), self._outage(now_s)
 
     def _outage(self, now_s: float) -> bool:
-        if now_s < self._wait_until_s or self._breaker(now_s) == "open":
+        waits = self._wait_until_s.values()
+        all_wait = bool(waits) and all(now_s < until_s for until_s in waits)
+        if all_wait or self._breaker(now_s) == "open":
             return True
         good, bad = self._recent.totals(now_s)
         attempts = good + bad
