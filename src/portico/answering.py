@@ -11,7 +11,7 @@ import msgspec
 from portico.accounting import admit, close_generation
 from portico.delivery import Delivery
 from portico.dialects import Dialect, Envelope, RequestHead, relay_between, request_between
-from portico.errors import GatewayError, StorageUnavailable, UpstreamError
+from portico.errors import GatewayError, StorageUnavailable, StreamBroken, UpstreamError
 from portico.ports import UpstreamRequest, UpstreamResponse
 from portico.resources import Call, ProviderAccess, Resources
 from portico.routing import Attempt, Outcome, RoutePlan, attempt_flow, final_error
@@ -208,16 +208,20 @@ class Answering:
             out = relay.feed_events(dialect.response_events(response))
             await self._pass_on(out, seen, watch, delivery)
             return
-        async for data in answer.chunks():
-            watch.reads += 1
-            if out := relay.feed(data):
-                await self._pass_on(out, seen, watch, delivery)
-            if relay.error is not None or relay.done:
-                break
+        cut: StreamBroken | None = None
+        try:
+            async for data in answer.chunks():
+                watch.reads += 1
+                if out := relay.feed(data):
+                    await self._pass_on(out, seen, watch, delivery)
+                if relay.error is not None or relay.done:
+                    break
+        except StreamBroken as error:  # no harm if the answer had been finished
+            cut = error
         if relay.error is None and (out := relay.end()):
             await self._pass_on(out, seen, watch, delivery)
         if relay.error is not None:
-            raise relay.error
+            raise cut or relay.error
 
     async def _pass_on(self, out: bytes, seen: Seen, watch: Watch, delivery: Delivery) -> None:
         if not self._committed:

@@ -123,7 +123,7 @@ def limited(retry_after_s):
     ("errors", "retry_after"),
     [
         ([limited(7), limited(30)], "7"),
-        ([limited(30), limited(7.2)], "7"),
+        ([limited(30), limited(7.2)], "8"),
         ([limited(7), limited(None)], None),
         ([UpstreamUnavailable("down"), limited(7)], None),
         ([limited(99_999)], "3600"),

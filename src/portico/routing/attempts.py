@@ -1,6 +1,7 @@
 """Retry and fallback as a generator: it decides and never sleeps or sends."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from math import ceil
 
 import msgspec
 
@@ -153,7 +154,7 @@ def final_error(errors: Sequence[tuple[Endpoint, UpstreamError]]) -> UpstreamErr
     if earlier:
         last.metadata["previous_errors"] = [
             {
-                "provider": endpoint.provider,
+                "provider": error.metadata.get("provider_name") or endpoint.provider,
                 "code": error.status,
                 "status": error.upstream_status,
                 "message": error.message,
@@ -163,7 +164,7 @@ def final_error(errors: Sequence[tuple[Endpoint, UpstreamError]]) -> UpstreamErr
     hints = [error.retry_after_s for _, error in errors]
     if all(isinstance(error, UpstreamRateLimited) for _, error in errors) and None not in hints:
         smallest = min(hint for hint in hints if hint is not None)
-        last.headers["Retry-After"] = str(min(3600, max(1, round(smallest))))
+        last.headers["Retry-After"] = str(min(3600, max(1, ceil(smallest))))
     if not last.retryable:
         last.headers["x-should-retry"] = "false"
     return last
