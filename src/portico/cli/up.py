@@ -17,6 +17,7 @@ from portico.cli.texts import curl_line, started_text
 from portico.keys import ENTROPY_BYTES, issue
 from portico.ports import Store
 from portico.server.app import App
+from portico.server.protocol import GuardedProtocol
 from portico.settings import ConfigError, Settings, load_settings
 from portico.storage.errors import StorageError
 from portico.storage.lock import DataDirLock
@@ -45,6 +46,7 @@ def up(
     demo is served: recordings, and a simulator that answers any prompt.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of every malformed request
     try:
         settings = load_settings(
             environ=os.environ, path=path, host=host, port=port, data_dir=data_dir
@@ -67,13 +69,14 @@ async def _serve(settings: Settings, listener: socket.socket, *, demo: bool, as_
             uvicorn.Config(
                 App(assembly.site),
                 loop="none",
-                http="httptools",
+                http=GuardedProtocol,
                 ws="none",
                 lifespan="off",
                 access_log=False,
                 log_config=None,
                 server_header=False,
                 proxy_headers=False,
+                timeout_keep_alive=75,
                 timeout_graceful_shutdown=30,
             )
         )

@@ -12,6 +12,7 @@ from portico.server.asgi import PREFLIGHT, AsgiReply, ClientGone, Receive, Scope
 from portico.server.auth import OPERATOR, authenticate
 from portico.server.request import Request, Route, Site
 from portico.server.surfaces import account, chat, generations, health, models
+from portico.server.surfaces.route import EXPLAIN
 from portico.vocabulary import Principal
 
 _log = logging.getLogger("portico.server")
@@ -25,6 +26,7 @@ ROUTES: tuple[Route, ...] = (
     account.KEY,
     account.AUTH_KEY,
     generations.GENERATION,
+    EXPLAIN,
 )
 ROOT_ROUTES: tuple[Route, ...] = (health.HEALTH, health.ROOT)
 CATALOG_PATHS = {

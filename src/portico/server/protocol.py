@@ -1,0 +1,143 @@
+"""The server's HTTP protocol with the deadlines and caps that no Python server has as shipped.
+
+uvicorn's httptools protocol parses strictly; what is added here: a deadline for
+headers and body, caps on headers and URL, exactly one Host, no chunked bodies in
+HTTP/1.0, a small send buffer so that readers who stop cost little, and refusals
+in the API's own JSON. A request that comes in one read costs no timer.
+"""
+
+import asyncio
+import socket
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from portico.jsonio import dumps
+
+_PHRASES = {
+    400: b"Bad Request",
+    408: b"Request Timeout",
+    414: b"URI Too Long",
+    431: b"Request Header Fields Too Large",
+}
+_SEND_BUFFER_BYTES = 128 * 1024
+
+
+class _Refused(Exception):
+    """Stops the parser; status and message are kept by the protocol."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One client connection. The limits are class attributes, in seconds and bytes."""
+
+    header_s = 10.0
+    body_s = 60.0
+    max_headers = 100
+    max_header_bytes = 32 * 1024
+    max_url_bytes = 8 * 1024
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The header deadline counts from here, so that a silent connection ends too."""
+        super().connection_made(transport)
+        self._refusal = (400, "The request is not valid HTTP.")
+        self._reading: asyncio.TimerHandle | None = None
+        self._head_done = False
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        self._allow(self.header_s, "The request's headers did not come in time.")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """No deadline outlives its connection."""
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; then a deadline runs only while a request is incomplete."""
+        super().data_received(data)
+        if self.parser is None or self.transport.is_closing():
+            self._stop_clock()
+        elif not self._head_done:
+            if self._reading is None:
+                self._allow(self.header_s, "The request's headers did not come in time.")
+        elif self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete:
+            if self._reading is None:
+                self._allow(self.body_s, "The request's body did not come in time.")
+        else:
+            self._stop_clock()
+
+    def on_message_begin(self) -> None:
+        """Parser callback: a request begins."""
+        super().on_message_begin()
+        self._head_done = False
+        self._head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Parser callback: part of the target."""
+        super().on_url(url)
+        if len(self.url) > self.max_url_bytes:
+            self._refuse(414, f"The URL exceeds {self.max_url_bytes} bytes.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Parser callback: one header."""
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > self.max_header_bytes or len(self.headers) >= self.max_headers:
+            self._refuse(
+                431,
+                f"The headers exceed {self.max_header_bytes} bytes or {self.max_headers} lines.",
+            )
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Parser callback: the head is there, and is checked before anybody acts on it."""
+        self._head_done = True
+        self._stop_clock()
+        version = self.parser.get_http_version()
+        names = [name for name, _ in self.headers]
+        hosts = names.count(b"host")
+        if hosts > 1 or (hosts == 0 and version == "1.1"):
+            self._refuse(400, "A request has exactly one Host header.")
+        if version == "1.0" and b"transfer-encoding" in names:
+            self._refuse(400, "HTTP/1.0 has no Transfer-Encoding.")
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be parsed, in the API's own shape, and close."""
+        status, message = self._refusal
+        body = dumps(
+            {
+                "error": {
+                    "message": message,
+                    "code": status,
+                    "metadata": {"error_type": "invalid_request"},
+                }
+            }
+        )
+        head = (
+            b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+            b"access-control-allow-origin: *\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head % (status, _PHRASES[status], len(body)) + body)
+        self.transport.close()
+
+    def _refuse(self, status: int, message: str) -> None:
+        self._refusal = (status, message)
+        raise _Refused(message)
+
+    def _allow(self, seconds: float, message: str) -> None:
+        self._stop_clock()
+        self._reading = self.loop.call_later(seconds, self._out_of_time, message)
+
+    def _stop_clock(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def _out_of_time(self, message: str) -> None:
+        """A head that never came is answered; a body that stopped ends the connection, and
+        whoever reads it learns that the client is gone."""
+        self._reading = None
+        if self._head_done:
+            self.transport.abort()
+        else:
+            self._refusal = (408, message)
+            self.send_400_response(message)
