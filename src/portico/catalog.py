@@ -8,11 +8,12 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import msgspec
 
 from portico.providers import Provider
-from portico.vocabulary import CatalogSnapshot, Endpoint, Model, Pricing
+from portico.vocabulary import CatalogSnapshot, Endpoint, Model, Pricing, ServiceTier
 
 RESERVED_SUFFIXES = frozenset(
     {"free", "nitro", "floor", "exacto", "online", "thinking", "extended", "beta"}
@@ -21,6 +22,8 @@ RESERVED_SUFFIXES = frozenset(
 
 FREE = Pricing(prompt_picousd=0, completion_picousd=0)
 """The price of a model on the operator's own machine: declared, not guessed."""
+
+_DECLARED = ("service_tier", "quantization", "zdr", "trains", "weight", "priority")
 
 _SUGGESTION_LENGTH = 128  # longer names are not typing mistakes
 
@@ -41,6 +44,23 @@ class EndpointDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     supported_parameters: frozenset[str] | None = None
     input_modalities: frozenset[str] | None = None
     pricing: Pricing | None = None
+    tag: str | None = None
+    service_tier: ServiceTier | None = None
+    quantization: str | None = None
+    zdr: bool | None = None
+    trains: bool | None = None
+    distillable: bool | None = None
+    weight: float | None = None
+    priority: int | None = None
+
+
+class ProviderDeclaration(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator says of all endpoints of one provider; None says nothing."""
+
+    zdr: bool | None = None
+    trains: bool | None = None
+    weight: float | None = None
+    priority: int | None = None
 
 
 class _EndpointRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +102,7 @@ def build_snapshot(
     providers: Mapping[str, Provider],
     declarations: Sequence[EndpointDeclaration] = (),
     local_models: Mapping[str, Sequence[str]] | None = None,
+    declared: Mapping[str, ProviderDeclaration] | None = None,
 ) -> CatalogSnapshot:
     """Return everything that can be called through `providers`.
 
@@ -90,6 +111,8 @@ def build_snapshot(
         providers: the enabled providers by slug; rows of others are left out.
         declarations: what the settings say. One for a (model, provider) that
             exists already changes that endpoint, any other adds one.
+        declared: what the settings say of providers, by slug. What they say of
+            an endpoint itself comes before it.
         local_models: provider slug to the ids its server lists. They cost
             nothing and are named by `local_slug`.
 
@@ -104,6 +127,8 @@ def build_snapshot(
     for provider_slug, upstream_ids in (local_models or {}).items():
         if provider_slug in providers:
             _add_local(models, providers[provider_slug], upstream_ids)
+    if declared:
+        models = {slug: _told_of_providers(model, declared) for slug, model in models.items()}
     version = shipped.version + ("+settings" if declarations else "")
     return CatalogSnapshot(version=version, models=models, aliases=_aliases(models))
 
@@ -169,16 +194,7 @@ def _declare(models: dict[str, Model], said: EndpointDeclaration, provider: Prov
     )
     endpoints = list(model.endpoints)
     place = _place(endpoints, said)
-    if place is None:
-        base = Endpoint(
-            model=model.slug,
-            provider=said.provider,
-            tag=said.provider,
-            upstream_model=said.model,
-            supported_parameters=provider.supported_parameters,
-        )
-    else:
-        base = endpoints[place]
+    base = _new_endpoint(endpoints, said, provider, model) if place is None else endpoints[place]
     changes = {
         name: value
         for name in (
@@ -188,6 +204,7 @@ def _declare(models: dict[str, Model], said: EndpointDeclaration, provider: Prov
             "supported_parameters",
             "input_modalities",
             "pricing",
+            *_DECLARED,
         )
         if (value := getattr(said, name)) is not None
     }
@@ -196,11 +213,66 @@ def _declare(models: dict[str, Model], said: EndpointDeclaration, provider: Prov
         endpoints.append(endpoint)
     else:
         endpoints[place] = endpoint
-    models[slug] = msgspec.structs.replace(model, endpoints=tuple(endpoints))
+    distillable = model.distillable if said.distillable is None else said.distillable
+    models[slug] = msgspec.structs.replace(
+        model, endpoints=tuple(endpoints), distillable=distillable
+    )
+
+
+def _new_endpoint(
+    endpoints: Sequence[Endpoint], said: EndpointDeclaration, provider: Provider, model: Model
+) -> Endpoint:
+    """The endpoint to change: like the provider's other one, if it serves the model already.
+
+    Another region or tier takes the same requests; what it costs has to be said.
+    """
+    sibling = next((e for e in endpoints if e.provider == said.provider), None)
+    tag = said.tag or said.provider
+    if sibling is not None:
+        return msgspec.structs.replace(
+            sibling,
+            tag=tag,
+            pricing=None,
+            quantization=None,
+            service_tier=None,
+            zdr=None,
+            trains=None,
+        )
+    return Endpoint(
+        model=model.slug,
+        provider=said.provider,
+        tag=tag,
+        upstream_model=said.model,
+        supported_parameters=provider.supported_parameters,
+    )
+
+
+def _told_of_providers(model: Model, declared: Mapping[str, ProviderDeclaration]) -> Model:
+    """Lay what is said of providers below what is said of the endpoints themselves."""
+    endpoints = []
+    for endpoint in model.endpoints:
+        said = declared.get(endpoint.provider)
+        changes = {} if said is None else _unsaid(endpoint, said)
+        endpoints.append(msgspec.structs.replace(endpoint, **changes) if changes else endpoint)
+    if all(new is old for new, old in zip(endpoints, model.endpoints, strict=True)):
+        return model
+    return msgspec.structs.replace(model, endpoints=tuple(endpoints))
+
+
+def _unsaid(endpoint: Endpoint, said: ProviderDeclaration) -> dict[str, Any]:
+    """The fields of `said` that the endpoint leaves at their default."""
+    defaults = {"zdr": None, "trains": None, "weight": 1.0, "priority": 0}
+    return {
+        name: value
+        for name, default in defaults.items()
+        if (value := getattr(said, name)) is not None and getattr(endpoint, name) == default
+    }
 
 
 def _place(endpoints: Sequence[Endpoint], said: EndpointDeclaration) -> int | None:
-    """Where the endpoint stands that `said` is about; the upstream's id decides among several."""
+    """Where the endpoint stands that `said` is about: its tag decides, else the upstream's id."""
+    if said.tag is not None:
+        return next((i for i, e in enumerate(endpoints) if e.tag == said.tag), None)
     same = [i for i, e in enumerate(endpoints) if e.provider == said.provider]
     exact = [i for i in same if endpoints[i].upstream_model == said.upstream_model]
     return next(iter([*exact, *same]), None)

@@ -9,23 +9,12 @@ import secrets
 from random import Random
 
 from portico.answering import Answering
-from portico.catalog import suggestions
 from portico.delivery import Delivery, Patience, Reply
 from portico.dialects import Dialect, Envelope, RequestHead
+from portico.explaining import Explained, explained
+from portico.planning import Caller, Planner, RoutingRules
 from portico.resources import Call, Resources
-from portico.routing import (
-    Asking,
-    Conditions,
-    Directory,
-    Names,
-    Needs,
-    RoutePlan,
-    parse_preferences,
-    plan,
-    targets_of,
-)
-from portico.routing.needs import health_view
-from portico.tokens import prompt_tokens_bound
+from portico.routing import RoutePlan
 from portico.vocabulary import CatalogSnapshot
 
 _ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -38,13 +27,41 @@ class Gateway:
     the one it was planned with.
     """
 
-    def __init__(self, resources: Resources, snapshot: CatalogSnapshot, rng: Random) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        snapshot: CatalogSnapshot,
+        rng: Random,
+        rules: RoutingRules | None = None,
+    ) -> None:
         self.resources = resources
-        self.snapshot = snapshot
-        self._rng = rng
         self._names = {slug: access.name for slug, access in resources.providers.items()}
-        self._directory = Directory(snapshot, self._names)
-        self._known = Names(suggest=lambda name: suggestions(self.snapshot, name))
+        self.planner = Planner(snapshot, self._names, rng, rules)
+
+    @property
+    def snapshot(self) -> CatalogSnapshot:
+        """The catalogue that requests are planned with now."""
+        return self.planner.snapshot
+
+    @snapshot.setter
+    def snapshot(self, snapshot: CatalogSnapshot) -> None:
+        self.planner.snapshot = snapshot
+
+    def explain(self, call: Call, surface: Dialect) -> Explained:
+        """Return how `call` would be routed and what it could cost; nothing is held or sent.
+
+        Raises:
+            InvalidRequest: the body is wrong.
+            RoutingError: a name in it means nothing here.
+        """
+        planned = self.planner.consider(
+            surface.read_head(call.body),
+            caller_of(call),
+            now_ms=self.resources.now_ms(),
+            health=self.resources.health.snapshot(self.resources.clock_s()),
+        )
+        default = self.resources.options.default_output_tokens
+        return explained(planned, default_output_tokens=default, provider_names=self._names)
 
     async def chat(self, call: Call, surface: Dialect, reply: Reply) -> None:
         """Answer one chat request in the surface's dialect.
@@ -53,16 +70,13 @@ class Gateway:
             GatewayError: refused before anything was held or sent; the caller
                 renders it. Later failures are told to the client from here.
         """
-        head = surface.read_head(call.body)
-        needs = self._needs(head)
-        asking = Asking(
-            needs=needs,
-            conditions=Conditions(
-                health=health_view(self.resources.health.snapshot(self.resources.clock_s()))
-            ),
+        planned = self.planner.plan(
+            surface.read_head(call.body),
+            caller_of(call),
+            now_ms=self.resources.now_ms(),
+            health=self.resources.health.snapshot(self.resources.clock_s()),
         )
-        targets = targets_of(head.models, self._directory, self._known, asking, self._rng)
-        route = plan(targets, needs, self._rng, asking.conditions)
+        head, route = planned.head, planned.route
         now_ms = self.resources.now_ms()
         generation_id = new_generation_id(now_ms)
         answering = Answering(
@@ -75,7 +89,7 @@ class Gateway:
             created_ms=now_ms,
             catalog_version=self.snapshot.version,
         )
-        await answering.admit(needs.prompt_tokens)
+        await answering.admit(planned.needs.prompt_tokens)
         delivery = Delivery(
             reply,
             [(b"x-generation-id", generation_id.encode())],
@@ -83,15 +97,6 @@ class Gateway:
             stream=head.stream,
         )
         await answering.run(delivery)
-
-    def _needs(self, head: RequestHead) -> Needs:
-        return Needs(
-            prompt_tokens=prompt_tokens_bound(head.prompt_bytes, head.media),
-            max_output_tokens=head.max_output_tokens,
-            parameters=head.parameters,
-            input_modalities=frozenset(modality for modality, _ in head.media) | {"text"},
-            preferences=parse_preferences(head.preferences),
-        )
 
     def _envelope(
         self, head: RequestHead, route: RoutePlan, generation_id: str, now_ms: int
@@ -111,6 +116,14 @@ class Gateway:
         options = self.resources.options
         first_s = options.stream_commit_after_s if stream else options.nonstream_keepalive_after_s
         return Patience(first_s=first_s, every_s=options.keepalive_s)
+
+
+def caller_of(call: Call) -> Caller:
+    """Return what routing may know of who asks."""
+    principal = call.principal
+    return Caller(
+        account=principal.user_id, key_hash=principal.key.hash, session_id=call.session_id
+    )
 
 
 def new_generation_id(now_ms: int) -> str:

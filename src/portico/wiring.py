@@ -19,13 +19,22 @@ from portico.catalog import EndpointDeclaration, build_snapshot
 from portico.dialects import DIALECTS, Quirks
 from portico.gateway import Gateway
 from portico.jsonio import JsonError, loads
+from portico.planning import RoutingRules
 from portico.ports import Store, Transport
 from portico.providers import PROVIDERS, Provider
 from portico.providers.signing import auth_headers
 from portico.resources import GatewayOptions, ProviderAccess, Resources
 from portico.routing.health import HealthTracker
+from portico.routing.routers import RouterLists
 from portico.server.request import Site
-from portico.settings import ConfigError, Secret, Settings, resolve_providers
+from portico.settings import (
+    ConfigError,
+    ResolvedProviders,
+    Secret,
+    Settings,
+    resolve_providers,
+    routing_rules,
+)
 from portico.simulator import Simulator
 from portico.storage.sqlite import SqliteStore
 from portico.transport.live import LiveTransport
@@ -87,7 +96,9 @@ async def assemble(
     local = {} if force_demo else await _running_servers(resolved.local)
     found = {**resolved.providers, **{slug: resolved.local[slug] for slug in local}}
     if found and not force_demo:
-        snapshot = build_snapshot(catalog_data(), found, settings.models, local)
+        snapshot = build_snapshot(
+            catalog_data(), found, settings.models, local, declared=settings.declared
+        )
         supply = _Supply(
             providers=found, secrets=resolved.secrets, snapshot=snapshot, transport=live
         )
@@ -108,7 +119,9 @@ async def assemble(
         clock_s=time.monotonic,
     )
     site = Site(
-        gateway=Gateway(resources, supply.snapshot, Random()),
+        gateway=Gateway(
+            resources, supply.snapshot, Random(), _rules(settings, resolved, demo=is_demo)
+        ),
         max_body_bytes=settings.limits.max_body_bytes,
         public_catalog=settings.server.public_catalog,
         facts={"mode": "demo" if is_demo else "live", "models": len(supply.snapshot.models)},
@@ -122,6 +135,16 @@ async def assemble(
         found=tuple(sorted(provider.name for provider in supply.providers.values())),
         warnings=(*settings.warnings, *resolved.warnings),
     )
+
+
+def _rules(settings: Settings, resolved: ResolvedProviders, *, demo: bool) -> RoutingRules:
+    """In the demo the simulator answers for `openrouter/auto`: it takes any prompt."""
+    rules = routing_rules(settings, resolved)
+    if not demo:
+        return rules
+    everything = (f"{_SIMULATOR.slug}/simulator",)
+    lists = RouterLists(small=everything, medium=everything, large=everything)
+    return msgspec.structs.replace(rules, routers=lists, credentials={})
 
 
 async def _demo_supply(live: LiveTransport) -> _Supply:

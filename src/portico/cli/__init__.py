@@ -12,6 +12,7 @@ _COMMANDS = {
     "keys": ("portico.cli.keys", "keys"),
     "ledger": ("portico.cli.ledger", "ledger"),
     "models": ("portico.cli.models", "models"),
+    "route": ("portico.cli.route", "route"),
     "simulate": ("portico.cli.simulate", "simulate"),
 }
 

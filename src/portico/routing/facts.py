@@ -30,7 +30,8 @@ class EndpointFacts(msgspec.Struct, frozen=True, kw_only=True):
     case: its tag, its provider's slug and display name. For an endpoint of a
     service tier that is its tag alone, and `wide_names` has the others too
     (contract/routing 1). `price_picousd` is the price scalar: prompt plus
-    completion rate per token, 0 if the price is not known. `candidate` is the
+    completion rate per token, 0 if the price is not known. `caches`: reading a
+    prompt from its cache costs less than sending it anew. `candidate` is the
     endpoint with its provider's only key.
     """
 
@@ -40,12 +41,14 @@ class EndpointFacts(msgspec.Struct, frozen=True, kw_only=True):
     names: frozenset[str]
     wide_names: frozenset[str]
     price_picousd: int
+    caches: bool
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A model's endpoints, in catalogue order, and what is true of all of them.
 
-    A filter that all endpoints are known to pass need not look at each.
+    A filter that all endpoints are known to pass need not look at each. `sticks`:
+    there is a choice, and a cache that is worth going back to.
     `least_context_tokens` and `least_output_tokens` are the smallest known bounds,
     `common_inputs` what all take whose input is known, `common_parameters` what
     all are known to take, `highest` the highest rate by field of `Pricing`.
@@ -64,6 +67,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     common_parameters: frozenset[str]
     outputs: frozenset[frozenset[str]]
     highest: dict[str, int]
+    sticks: bool
 
 
 def facts_of(model: Model, provider_names: Mapping[str, str]) -> ModelFacts:
@@ -76,8 +80,10 @@ def facts_of(model: Model, provider_names: Mapping[str, str]) -> ModelFacts:
     """
     endpoints = model.endpoints
     inputs = [e.input_modalities for e in endpoints if e.input_modalities]
+    facts = tuple(_facts(endpoint, provider_names) for endpoint in endpoints)
     return ModelFacts(
-        endpoints=tuple(_facts(endpoint, provider_names) for endpoint in endpoints),
+        endpoints=facts,
+        sticks=len(facts) > 1 and any(f.caches for f in facts),
         all_priced=all(e.pricing is not None for e in endpoints),
         all_zdr=all(e.zdr is True for e in endpoints),
         none_trains=all(e.trains is False for e in endpoints),
@@ -109,6 +115,7 @@ def _facts(endpoint: Endpoint, provider_names: Mapping[str, str]) -> EndpointFac
         names=wide if endpoint.service_tier is None else frozenset({tag}),
         wide_names=wide,
         price_picousd=price_picousd(endpoint),
+        caches=_is_cheaper_from_cache(endpoint),
     )
 
 
@@ -116,6 +123,13 @@ def price_picousd(endpoint: Endpoint) -> int:
     """The price scalar: prompt plus completion rate per token."""
     pricing = endpoint.pricing
     return 0 if pricing is None else pricing.prompt_picousd + pricing.completion_picousd
+
+
+def _is_cheaper_from_cache(endpoint: Endpoint) -> bool:
+    pricing = endpoint.pricing
+    if pricing is None or pricing.cache_read_picousd is None:
+        return False
+    return pricing.cache_read_picousd < pricing.prompt_picousd
 
 
 def _least(bounds: Iterable[int | None]) -> int:

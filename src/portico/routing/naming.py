@@ -150,7 +150,6 @@ def _routed(
             needs=asking.needs,
             wish=asking.wish,
             pinned=asking.pinned,
-            remembered=asking.conditions.remembered,
         )
         return [target(model) for model in models]
     variant = msgspec.structs.replace(variant, free=True)

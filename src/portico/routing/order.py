@@ -186,7 +186,7 @@ class Group:
             if (
                 facts.key == (remembered.model, remembered.tag)
                 and _name(key) == remembered.credential
-                and is_cheaper_from_cache(facts)
+                and facts.caches
                 and facts.key not in self._conditions.health.out
             ):
                 return [copies[place], *copies[:place], *copies[place + 1 :]]
@@ -212,14 +212,6 @@ class Group:
                     part.append((facts, placed))
             if part:
                 yield part
-
-
-def is_cheaper_from_cache(facts: EndpointFacts) -> bool:
-    """Whether reading a prompt from the endpoint's cache costs less than sending it anew."""
-    pricing = facts.endpoint.pricing
-    if pricing is None or pricing.cache_read_picousd is None:
-        return False
-    return pricing.cache_read_picousd < pricing.prompt_picousd
 
 
 def joined(groups: Sequence[Group], conditions: Conditions, rng: Random) -> list[Copy]:

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from portico.errors import NoEndpointAvailable
-from portico.routing.needs import Needs, Remembered, fits_pattern
+from portico.routing.needs import Needs, fits_pattern
 from portico.routing.preferences import invalid
 from portico.routing.refusals import availability, model_not_found, no_match
 from portico.vocabulary import Model
@@ -132,12 +132,10 @@ def auto_shortlist(
     needs: Needs,
     wish: AutoRouterWish,
     pinned: str | None = None,
-    remembered: Remembered | None = None,
 ) -> list[Model]:
     """Return the models to try for `openrouter/auto`, the choice first.
 
-    The rest of the chosen tier follows, then the tiers around it. A model that
-    answered this conversation before leads while it is still on the list.
+    The rest of the chosen tier follows, then the tiers around it.
 
     Args:
         name: the router, for messages.
@@ -146,7 +144,6 @@ def auto_shortlist(
         needs: what the request asks.
         wish: the plugin's fields; an exclusion wins over an allowance.
         pinned: the model of the last assistant message, if it is to be kept.
-        remembered: what answered this conversation before.
 
     Raises:
         ModelNotFound: nothing on the lists is served here.
@@ -173,7 +170,7 @@ def auto_shortlist(
     ]
     if not shortlist:
         raise no_match(name)
-    leader = (pinned or "").lower() or (remembered.model.lower() if remembered else "")
+    leader = (pinned or "").lower()
     shortlist.sort(key=lambda model: model.slug.lower() != leader)
     return shortlist[:LONGEST_SHORTLIST]
 

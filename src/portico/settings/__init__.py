@@ -12,12 +12,14 @@ from portico.settings.records import (
     Origin,
     ProviderSettings,
     ResolvedProviders,
+    RoutingSettings,
     Secret,
     ServerSettings,
     Settings,
     StreamSettings,
 )
 from portico.settings.resolving import resolve_providers
+from portico.settings.rules import routing_rules
 
 __all__ = [
     "DEFAULT_FILE",
@@ -26,10 +28,12 @@ __all__ = [
     "Origin",
     "ProviderSettings",
     "ResolvedProviders",
+    "RoutingSettings",
     "Secret",
     "ServerSettings",
     "Settings",
     "StreamSettings",
     "load_settings",
     "resolve_providers",
+    "routing_rules",
 ]

@@ -2,10 +2,10 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -17,6 +17,9 @@ from portico.catalog import (
 )
 from portico.ports import Deadlines
 from portico.providers import PROVIDERS
+from portico.routing.needs import Credential, Placement
+from portico.routing.preferences import Quantization
+from portico.routing.routers import RouterLists
 from portico.settings.records import (
     ConfigError,
     Count,
@@ -24,13 +27,15 @@ from portico.settings.records import (
     LimitSettings,
     Origin,
     ProviderSettings,
+    RoutingSettings,
     Secret,
     ServerSettings,
     Settings,
     StreamSettings,
+    Weight,
 )
 from portico.settings.source import KeyPath, Source, did_you_mean, field_type
-from portico.vocabulary import Pricing
+from portico.vocabulary import Pricing, ServiceTier
 
 DEFAULT_FILE: Final = "portico.toml"
 
@@ -39,6 +44,8 @@ SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "stream": StreamSettings,
     "limits": LimitSettings,
     "deadlines": DeadlineSettings,
+    "routing": RoutingSettings,
+    "router": RouterLists,
 }
 """The sections of plain keys, by name."""
 
@@ -76,7 +83,7 @@ def load_settings(
     """
     named = path or environ.get("PORTICO_CONFIG") or None
     source = Source.read(named or DEFAULT_FILE, needed=named is not None)
-    source.check_sections((*SECTIONS, "providers", "models"))
+    source.check_sections((*SECTIONS, "providers", "models", "aliases"))
     flags = {("server", "host"): host, ("server", "port"): port, ("server", "data_dir"): data_dir}
     origins: dict[str, Origin] = {}
     sections: dict[str, Any] = {}
@@ -106,6 +113,7 @@ def load_settings(
         **sections,
         providers=providers,
         models=tuple(_models(source, providers)),
+        aliases=_aliases(source),
         origins=origins,
         warnings=tuple(source.warnings),
         path=source.name if source.exists else None,
@@ -128,6 +136,20 @@ def _from_text(name: str, value: object, wanted: Any) -> Any:
         raise ConfigError(f"{name}: {error}, got {str(value)!r}") from None
 
 
+class CredentialTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of `credentials` of a provider as written; what it means stands at `ProviderTable`."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    api_key: str
+    byok: bool = False
+    placement: Placement = "shared"
+    exclusive: bool = False
+    sort_order: int = 0
+    models: tuple[str, ...] | None = None
+    keys: frozenset[str] | None = None
+    users: frozenset[str] | None = None
+
+
 class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
     """`[providers.<slug>]` as written: changes a built-in provider, or names a server of yours.
 
@@ -143,6 +165,20 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
         name: what clients see in `provider`.
         enabled: `false` switches it off even where a key is found; `true`
             stops the start if it cannot be used. Unset: used if it can be.
+        zdr: whether it retains no data, for requests that demand it. Unset: not
+            known, and such requests go elsewhere.
+        trains: whether it collects data or trains on it. Unset: not known, and
+            requests with `data_collection: "deny"` go elsewhere.
+        weight: multiplies its chance to be asked first, 1 if unset; with 0 it
+            is a fallback only.
+        priority: providers of a lower number are asked before those of a higher
+            one, 0 if unset.
+        credentials: further keys, tried in turn after `api_key`. Tables with
+            `name` and `api_key`, and optionally `models` (patterns), `keys`
+            (hashes of the gateway's keys) and `users`, which restrict a key;
+            `placement` "first", "shared" or "fallback", with `sort_order`
+            among the first ones; `byok` for a key that callers pay themselves;
+            `exclusive` to use no shared key beside it.
     """
 
     base_url: str | None = None
@@ -150,6 +186,11 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str | None = None
     name: str | None = None
     enabled: bool | None = None
+    zdr: bool | None = None
+    trains: bool | None = None
+    weight: Weight | None = None
+    priority: int | None = None
+    credentials: tuple[CredentialTable, ...] = ()
 
 
 def _providers(
@@ -169,10 +210,14 @@ def _providers(
             raise source.fail(
                 path, section, f"is not a built-in provider, so it needs base_url{meant}"
             )
-        if values.get("enabled") is not False and values.get("api_key") is not None:
-            values["api_key"] = _secret(source, slug, values["api_key"], environ)
+        enabled = values.get("enabled") is not False
+        if enabled and values.get("api_key") is not None:
+            values["api_key"] = _secret(source, (*path, "api_key"), values["api_key"], environ)
         else:
             values.pop("api_key", None)
+        further = values.pop("credentials", ())
+        if enabled:
+            values["credentials"] = tuple(_credentials(source, path, further, environ))
         if (url := values.get("base_url")) is not None:
             if not re.fullmatch(r"https?://[^\s/].*", url):
                 raise source.fail((*path, "base_url"), section, '"base_url": not an http(s) URL')
@@ -180,9 +225,34 @@ def _providers(
         yield slug, ProviderSettings(**values)
 
 
-def _secret(source: Source, slug: str, text: str, environ: Mapping[str, str]) -> Secret:
+def _credentials(
+    source: Source,
+    path: KeyPath,
+    tables: Sequence[CredentialTable],
+    environ: Mapping[str, str],
+) -> Iterator[tuple[Credential, Secret]]:
+    names: set[str] = set()
+    for table in tables:
+        place = (*path, "credentials")
+        if table.name in names:
+            raise source.fail(place, f"[{path[0]}.{path[1]}]", f'two keys are named "{table.name}"')
+        names.add(table.name)
+        credential = Credential(
+            name=table.name,
+            placement=table.placement,
+            is_byok=table.byok,
+            exclusive=table.exclusive,
+            sort_order=table.sort_order,
+            models=table.models,
+            key_hashes=table.keys,
+            users=table.users,
+        )
+        yield credential, _secret(source, place, table.api_key, environ)
+
+
+def _secret(source: Source, path: KeyPath, text: str, environ: Mapping[str, str]) -> Secret:
     """Return the secret that `text` refers to: `env:NAME`, `file:/path`, or a literal one."""
-    path, section = ("providers", slug, "api_key"), f"[providers.{slug}]"
+    section = f"[providers.{path[1]}]"
     kind, separator, name = text.partition(":")
     if separator and kind == "env":
         value = environ.get(name, "")
@@ -220,6 +290,18 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
             `GET /models`; others are not sent to it. Unset: the provider's.
         input_modalities: what it reads: "text", "image", "file", "audio",
             "video". Unset: text only.
+        tag: names one of several endpoints of the provider, as its slug and a
+            suffix: "acme/eu", "acme/turbo". Unset: the slug alone.
+        service_tier: the tier of the endpoint, which requests have to ask for;
+            its `tag` has a suffix, usually the tier's name. Unset: the default tier.
+        quantization: of the weights. Unset: not known.
+        zdr: whether the endpoint retains no data; before what is said of the provider.
+        trains: whether it collects data, likewise.
+        distillable: whether the model's author allows to train other models on
+            its output. Unset: not known, which counts as no.
+        weight: multiplies the chance to be asked first, before what is said of
+            the provider.
+        priority: lower numbers are asked first, likewise.
     """
 
     id: str
@@ -229,6 +311,14 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
     max_completion_tokens: Count | None = None
     supported_parameters: frozenset[str] | None = None
     input_modalities: frozenset[str] | None = None
+    tag: str | None = None
+    service_tier: ServiceTier | None = None
+    quantization: Quantization | None = None
+    zdr: bool | None = None
+    trains: bool | None = None
+    distillable: bool | None = None
+    weight: Weight | None = None
+    priority: int | None = None
 
 
 class PriceTable(msgspec.Struct, frozen=True, kw_only=True):
@@ -278,8 +368,34 @@ def _models(
         if values["provider"] not in known:
             hint = did_you_mean(values["provider"], known)
             raise source.fail((*path, "provider"), section, f'"provider": not known{hint}')
+        tag = values.get("tag")
+        if tag is not None and not _is_tag(tag, values["provider"]):
+            raise source.fail(
+                (*path, "tag"), section, f'"tag": must begin with "{values["provider"]}/"'
+            )
+        if values.get("service_tier") is not None and tag in {None, values["provider"]}:
+            raise source.fail(
+                path, section, '"tag" is missing: a service tier needs one of its own'
+            )
         pricing = None if price is None else _pricing(source, (*path, "price"), price)
         yield EndpointDeclaration(model=values.pop("id"), pricing=pricing, **values)
+
+
+def _is_tag(tag: str, provider: str) -> bool:
+    return (
+        tag == provider or re.fullmatch(re.escape(provider) + r"(/[a-z0-9._-]+)+", tag) is not None
+    )
+
+
+def _aliases(source: Source) -> dict[str, str]:
+    """`[aliases]`: other names for models, in lower case."""
+    table = source.document.get("aliases", {})
+    if not isinstance(table, dict):
+        raise source.fail(("aliases",), "[aliases]", "must be a table")
+    for name, target in table.items():
+        if not isinstance(target, str) or not target.strip():
+            raise source.fail(("aliases", name), "[aliases]", f'"{name}": expected a model as text')
+    return {name.strip().lower(): target.strip() for name, target in table.items()}
 
 
 def _pricing(source: Source, path: KeyPath, table: object) -> Pricing:

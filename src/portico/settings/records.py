@@ -6,15 +6,18 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from portico.catalog import EndpointDeclaration
+from portico.catalog import EndpointDeclaration, ProviderDeclaration
 from portico.ports import Deadlines
 from portico.providers import Provider
+from portico.routing.needs import Credential
+from portico.routing.routers import RouterLists
 
 Origin = Literal["flag", "env", "file", "default"]
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Weight = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class ConfigError(Exception):
@@ -134,6 +137,38 @@ class DeadlineSettings(msgspec.Struct, frozen=True, kw_only=True):
     total_s: Seconds = Deadlines().total_s
 
 
+class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[routing]`: what requests may be sent where, whatever they ask for.
+
+    Attributes:
+        only: providers or endpoint tags that may be used; a request's own
+            `provider.only` can narrow it further. Unset: all.
+        ignore: providers or endpoint tags that are never used.
+        models: patterns of the models that may be called, for example
+            "openai/*". Unset: all.
+        zdr: use only endpoints declared to retain no data.
+        data_collection: `"deny"` uses only endpoints declared not to collect data.
+        tools_unsupported: what happens to a request with tools where no
+            endpoint of the model takes them: an error, or the tools are ignored.
+        auto_exacto: put endpoints last that break tool calls far more often
+            than others of their model, for requests with tools.
+        allow_shared_after_byok: when a key that came with the request fails,
+            use the gateway's own key of that provider and charge for it.
+        sticky_idle_s: seconds for which a conversation is kept at the endpoint
+            whose cache holds it.
+    """
+
+    only: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
+    models: tuple[str, ...] | None = None
+    zdr: bool = False
+    data_collection: Literal["allow", "deny"] = "allow"
+    tools_unsupported: Literal["error", "ignore"] = "error"
+    auto_exacto: bool = False
+    allow_shared_after_byok: bool = False
+    sticky_idle_s: Seconds = 600.0
+
+
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[providers.<slug>]`. None: not said; `portico.settings.loading.ProviderTable` has more."""
 
@@ -142,6 +177,11 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str | None = None
     name: str | None = None
     enabled: bool | None = None
+    zdr: bool | None = None
+    trains: bool | None = None
+    weight: Weight | None = None
+    priority: int | None = None
+    credentials: tuple[tuple[Credential, Secret], ...] = ()
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,11 +196,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stream: StreamSettings = StreamSettings()
     limits: LimitSettings = LimitSettings()
     deadlines: Deadlines = Deadlines()
+    routing: RoutingSettings = RoutingSettings()
+    router: RouterLists = RouterLists()
+    aliases: dict[str, str] = {}
     providers: dict[str, ProviderSettings] = {}
     models: tuple[EndpointDeclaration, ...] = ()
     origins: dict[str, Origin] = {}
     warnings: tuple[str, ...] = ()
     path: str | None = None
+
+    @property
+    def declared(self) -> dict[str, ProviderDeclaration]:
+        """What is said of all endpoints of a provider, by its slug."""
+        return {
+            slug: ProviderDeclaration(
+                zdr=said.zdr, trains=said.trains, weight=said.weight, priority=said.priority
+            )
+            for slug, said in self.providers.items()
+        }
 
 
 class ResolvedProviders(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,12 +222,18 @@ class ResolvedProviders(msgspec.Struct, frozen=True, kw_only=True):
     `providers` are the enabled ones by slug, `secrets` their keys (none for
     servers without one). `local` are servers of this machine that are used if
     they answer on their usual port. `warnings` are sentences for the operator.
+
+    `credentials` are the keys of providers that have several, or restricted
+    ones, and `credential_secrets` what they stand for, by slug and name. The
+    name of the key that is also in `secrets` is empty.
     """
 
     providers: dict[str, Provider]
     secrets: dict[str, Secret]
     local: dict[str, Provider]
     warnings: tuple[str, ...] = ()
+    credentials: dict[str, tuple[Credential, ...]] = {}
+    credential_secrets: dict[tuple[str, str], Secret] = {}
 
     def with_local(self, slugs: Sequence[str]) -> "ResolvedProviders":
         """Return these providers and the named local servers, which did answer."""

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from portico.providers import PROVIDERS, Provider
+from portico.routing.needs import Credential
 from portico.settings.records import (
     ConfigError,
     ProviderSettings,
@@ -31,6 +32,7 @@ def resolve_providers(settings: Settings, environ: Mapping[str, str]) -> Resolve
     secrets: dict[str, Secret] = {}
     local: dict[str, Provider] = {}
     warnings: list[str] = []
+    keys: dict[str, list[tuple[Credential, Secret]]] = {}
     known = {
         **PROVIDERS,
         **{slug: _private(slug) for slug in settings.providers if slug not in PROVIDERS},
@@ -43,6 +45,10 @@ def resolve_providers(settings: Settings, environ: Mapping[str, str]) -> Resolve
         secret = said.api_key if said else None
         if secret is None and variable is not None:
             secret = Secret(environ[variable])
+        named = said.credentials if said else ()
+        keys[slug] = [(Credential(name=""), secret), *named] if secret is not None else list(named)
+        if secret is None and named:
+            secret = named[0][1]
         if said is None and record.local_port is not None:
             local[slug] = record
             continue
@@ -56,8 +62,20 @@ def resolve_providers(settings: Settings, environ: Mapping[str, str]) -> Resolve
             raise ConfigError(f"[providers.{slug}] {problem}")
         elif said is not None or variable is not None:
             warnings.append(f"{record.name} is not used: {problem}")
+    several = {
+        slug: keys[slug]
+        for slug, said in settings.providers.items()
+        if said.credentials and slug in providers
+    }
     return ResolvedProviders(
-        providers=providers, secrets=secrets, local=local, warnings=tuple(warnings)
+        providers=providers,
+        secrets=secrets,
+        local=local,
+        warnings=tuple(warnings),
+        credentials={slug: tuple(key for key, _ in named) for slug, named in several.items()},
+        credential_secrets={
+            (slug, key.name): value for slug, named in several.items() for key, value in named
+        },
     )
 
 

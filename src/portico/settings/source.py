@@ -123,18 +123,26 @@ def _key_lines(text: str) -> Iterator[_Line]:
     wrong guess inside a multi-line string only costs precision of a message.
     """
     section: KeyPath = ()
-    counts: dict[str, int] = {}
+    counts: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.fullmatch(line):
             names = _names(header[2])
             if header[1] == "[[":
-                counts[names[0]] = counts.get(names[0], -1) + 1
-            section = names
-            if names[0] in counts:
-                section = (names[0], counts[names[0]], *names[1:])
+                counts[names] = counts.get(names, -1) + 1
+            section = _numbered(names, counts)
             yield _Line(section, number)
         elif key := _KEY.match(line):
             yield _Line((*section, *_names(key[1])), number)
+
+
+def _numbered(names: tuple[str, ...], counts: dict[tuple[str, ...], int]) -> KeyPath:
+    """The path of a header: after the name of a list of tables, which of them it is in."""
+    path: list[str | int] = []
+    for end, name in enumerate(names, start=1):
+        path.append(name)
+        if names[:end] in counts:
+            path.append(counts[names[:end]])
+    return tuple(path)
 
 
 def _names(dotted: str) -> tuple[str, ...]:

@@ -1,0 +1,358 @@
+"""From a request's head to its plan: what the routing core needs, gathered in one place.
+
+No I/O: a snapshot of the catalogue, one of health and the clock come in as
+arguments, so that a plan can be made without a running gateway.
+"""
+
+from collections.abc import Mapping, Sequence
+from random import Random
+
+import msgspec
+
+from portico.catalog import suggestions
+from portico.dialects import RequestHead
+from portico.errors import InvalidRequest
+from portico.routing import Asking, Candidate, Conditions, Directory, Names, Needs, RoutePlan
+from portico.routing.credentials import keys_of_caller
+from portico.routing.explain import Explanation, explain, first_chances
+from portico.routing.health import HealthSnapshot
+from portico.routing.naming import targets_of
+from portico.routing.needs import (
+    Credential,
+    HealthView,
+    Remembered,
+    Restrictions,
+    Target,
+    health_view,
+)
+from portico.routing.plan import admitted, plan, survey
+from portico.routing.preferences import parse_preferences
+from portico.routing.refusals import nothing_fits
+from portico.routing.routers import RouterLists, parse_auto_router
+from portico.routing.sticky import (
+    IDLE_MS,
+    Conversation,
+    StickyMemory,
+    conversation_of,
+    sticky_key,
+    worth_remembering,
+)
+from portico.tokens import prompt_tokens_bound
+from portico.vocabulary import CatalogSnapshot, Endpoint, ServiceTier
+
+_NOTHING_MEASURED = HealthSnapshot()
+_TIERS: Mapping[str, ServiceTier | None] = {
+    "auto": None,
+    "default": None,
+    "standard": None,
+    "standard_only": None,
+    "scale": None,
+    "priority": "priority",
+    "fast": "priority",
+    "flex": "flex",
+}
+_ASKS_TO_THINK = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
+_decode_text = msgspec.json.Decoder(str | None).decode
+
+
+class RoutingRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator says about routing; see the settings for each meaning.
+
+    `aliases` are by lower-case name. `credentials` are by provider slug, and
+    only of providers that have several keys or restricted ones.
+    """
+
+    aliases: Mapping[str, str] = {}
+    routers: RouterLists = RouterLists()
+    restrictions: tuple[Restrictions, ...] = ()
+    credentials: Mapping[str, tuple[Credential, ...]] = {}
+    ignore_unsupported_tools: bool = False
+    auto_exacto: bool = False
+    shared_after_byok: bool = False
+    sticky_idle_ms: int = IDLE_MS
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks. `session_id` is that of the header; `brought` are the slugs of the
+    providers that the request brought a key for; `guardrails` are the key's own."""
+
+    account: str = ""
+    key_hash: str | None = None
+    session_id: str | None = None
+    brought: frozenset[str] = frozenset()
+    guardrails: tuple[Restrictions, ...] = ()
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan and what it was made from.
+
+    `head` is the request as it shall be sent on: with `:thinking` it asks to
+    think. `sticky` is the key and the conversation to remember a success
+    under, None where that would change nothing.
+    """
+
+    route: RoutePlan
+    head: RequestHead
+    needs: Needs
+    targets: tuple[Target, ...]
+    conditions: Conditions
+    sticky: tuple[str, Conversation] | None = None
+
+
+class Planner:
+    """Plans requests over one catalogue snapshot, which is replaced whole.
+
+    Owns the memory of conversations, and the source of randomness.
+    """
+
+    def __init__(
+        self,
+        snapshot: CatalogSnapshot,
+        provider_names: Mapping[str, str],
+        rng: Random,
+        rules: RoutingRules | None = None,
+    ) -> None:
+        self.rules = rules or RoutingRules()
+        self._provider_names = provider_names
+        self._rng = rng
+        self._memory = StickyMemory(idle_ms=self.rules.sticky_idle_ms)
+        self._directory = Directory(snapshot, provider_names)
+        self._names = Names(
+            aliases=self.rules.aliases,
+            routers=self.rules.routers,
+            suggest=lambda name: suggestions(self.snapshot, name),
+        )
+        self._health: tuple[HealthSnapshot, HealthView] = (_NOTHING_MEASURED, HealthView())
+
+    @property
+    def snapshot(self) -> CatalogSnapshot:
+        """The catalogue that is planned with."""
+        return self._directory.snapshot
+
+    @snapshot.setter
+    def snapshot(self, snapshot: CatalogSnapshot) -> None:
+        self._directory = Directory(snapshot, self._provider_names)
+
+    def plan(
+        self,
+        head: RequestHead,
+        caller: Caller,
+        *,
+        now_ms: int,
+        health: HealthSnapshot = _NOTHING_MEASURED,
+    ) -> Planned:
+        """Return the plan for a request.
+
+        Raises:
+            InvalidRequest: a routing field has a wrong type or value.
+            RoutingError: a name means nothing here, or no endpoint fits.
+        """
+        planned = self.consider(head, caller, now_ms=now_ms, health=health)
+        if not planned.route.candidates:
+            raise nothing_fits(planned.targets, planned.needs, planned.route.excluded)
+        return planned
+
+    def consider(
+        self,
+        head: RequestHead,
+        caller: Caller,
+        *,
+        now_ms: int,
+        health: HealthSnapshot = _NOTHING_MEASURED,
+    ) -> Planned:
+        """Plan like `plan`, but return a plan without candidates where no endpoint fits.
+
+        Raises:
+            InvalidRequest: a routing field has a wrong type or value.
+            RoutingError: a name means nothing here.
+        """
+        needs = needs_of(head)
+        rules = self.rules
+        conditions = Conditions(
+            health=self._view(health),
+            credentials=keys_of_caller(
+                rules.credentials,
+                key_hash=caller.key_hash,
+                user=head.user,
+                brought=caller.brought,
+                shared_after_brought=rules.shared_after_byok,
+            ),
+            restrictions=(*rules.restrictions, *caller.guardrails),
+            ignore_unsupported_tools=rules.ignore_unsupported_tools,
+            auto_exacto=rules.auto_exacto,
+        )
+        wish = parse_auto_router(_raw(head, "plugins"))
+        asking = Asking(
+            needs=needs,
+            conditions=conditions,
+            wish=wish,
+            pinned=_last_model(_raw(head, "messages")) if wish.pin_model else None,
+        )
+        targets = targets_of(head.models, self._directory, self._names, asking, self._rng)
+        if targets[0].variant.thinking:
+            head = _thinking(head)
+            needs = msgspec.structs.replace(needs, parameters=head.parameters)
+        sticky = _sticky(head, caller, needs, targets)
+        if sticky is not None and (where := self._memory.recall(sticky[0], now_ms)) is not None:
+            conditions = msgspec.structs.replace(conditions, remembered=where)
+            if targets[0].strategy == "auto":  # the model is kept too while it is on the list
+                targets.sort(key=lambda target: target.model.slug != where.model)
+        return Planned(
+            route=survey(targets, needs, self._rng, conditions),
+            head=head,
+            needs=needs,
+            targets=tuple(targets),
+            conditions=conditions,
+            sticky=sticky,
+        )
+
+    def first_asked(self, name: str, needs: Needs) -> list[tuple[Endpoint, float]]:
+        """Return the endpoints that may be asked first for a model, each with its chance.
+
+        As for a caller without wishes, with every endpoint well and nothing remembered.
+
+        Raises:
+            RoutingError: the name means nothing here, or no endpoint fits.
+        """
+        rules = self.rules
+        conditions = Conditions(
+            credentials=rules.credentials,
+            restrictions=rules.restrictions,
+            ignore_unsupported_tools=rules.ignore_unsupported_tools,
+        )
+        asking = Asking(needs=needs, conditions=conditions)
+        targets = targets_of((name,), self._directory, self._names, asking, self._rng)
+        route = plan(targets, needs, self._rng, conditions)
+        groups, _ = admitted(targets, needs, conditions)
+        chances = first_chances(groups, conditions)
+        endpoints = {(e.model, e.tag): e for e in route.endpoints}
+        if not chances:
+            return [(route.endpoints[0], 1.0)]
+        return [(endpoints[key], chance) for key, chance in chances.items() if chance > 0]
+
+    def explain(self, planned: Planned) -> Explanation:
+        """Return why the plan is as it is."""
+        return explain(planned.route, planned.targets, planned.needs, planned.conditions)
+
+    def remember(
+        self, planned: Planned, candidate: Candidate, *, cached_tokens: int, now_ms: int
+    ) -> None:
+        """Note that `candidate` answered, having read `cached_tokens` from its cache."""
+        if planned.sticky is None:
+            return
+        key, conversation = planned.sticky
+        where = Remembered(
+            model=candidate.endpoint.model,
+            tag=candidate.endpoint.tag,
+            credential=candidate.credential,
+        )
+        if worth_remembering(conversation, cached_tokens=cached_tokens):
+            self._memory.remember(key, where, now_ms)
+        else:
+            self._memory.refresh(key, where, now_ms)
+
+    def _view(self, health: HealthSnapshot) -> HealthView:
+        known, view = self._health
+        if known is not health:
+            view = health_view(health)
+            self._health = (health, view)
+        return view
+
+
+def needs_of(head: RequestHead) -> Needs:
+    """Return what a request asks of an endpoint.
+
+    Raises:
+        InvalidRequest: a routing field has a wrong type or value; the message names it.
+    """
+    return Needs(
+        prompt_tokens=prompt_tokens_bound(head.prompt_bytes, head.media),
+        max_output_tokens=head.max_output_tokens,
+        parameters=head.parameters,
+        input_modalities=frozenset(modality for modality, _ in head.media) | {"text"},
+        preferences=parse_preferences(head.preferences),
+        service_tier=_service_tier(head),
+        one_list=_raw(head, "route") == b'"sort"',
+    )
+
+
+def _service_tier(head: RequestHead) -> ServiceTier | None:
+    """`service_tier`, or `speed: "fast"`, which is the same as its `priority`."""
+    for name in ("service_tier", "speed"):
+        text = _text(head, name)
+        if text is None:
+            continue
+        if text not in _TIERS:
+            known = ", ".join(_TIERS)
+            raise InvalidRequest(f"{name}: {text[:40]!r} is not known; expected one of {known}")
+        if (tier := _TIERS[text]) is not None:
+            return tier
+    return None
+
+
+def _sticky(
+    head: RequestHead, caller: Caller, needs: Needs, targets: Sequence[Target]
+) -> tuple[str, Conversation] | None:
+    """The conversation and what it is remembered under; None where staying would gain nothing."""
+    if needs.preferences.order is not None:
+        return None
+    if not any(target.facts.sticks or target.strategy == "auto" for target in targets):
+        return None
+    conversation = conversation_of(
+        named=(head.session_id, caller.session_id, _text(head, "prompt_cache_key")),
+        system=_raw(head, "system") or b"",
+        messages=_raw(head, "messages"),
+    )
+    if conversation is None:
+        return None
+    return sticky_key(caller.account, head.models[0], conversation), conversation
+
+
+def _raw(head: RequestHead, name: str) -> bytes | None:
+    """The JSON of a top-level field; None if it is absent or null."""
+    raw = head.fields.get(name)
+    if raw is None:
+        return None
+    text = bytes(raw)
+    return None if text == b"null" else text
+
+
+def _text(head: RequestHead, name: str) -> str | None:
+    raw = head.fields.get(name)
+    if raw is None:
+        return None
+    try:
+        text: str | None = _decode_text(raw)
+    except msgspec.DecodeError:
+        raise InvalidRequest(f"{name}: expected a text") from None
+    return text
+
+
+class _Turn(msgspec.Struct):
+    role: str = ""
+    model: str | None = None
+
+
+_decode_turns = msgspec.json.Decoder(list[_Turn]).decode
+
+
+def _last_model(messages: bytes | None) -> str | None:
+    """The `model` that the last assistant message says it is by."""
+    if messages is None:
+        return None
+    try:
+        turns = _decode_turns(messages)
+    except msgspec.DecodeError:
+        return None
+    return next((turn.model for turn in reversed(turns) if turn.role == "assistant"), None)
+
+
+def _thinking(head: RequestHead) -> RequestHead:
+    """The request with the wish to think, unless it says something about that itself."""
+    if head.fields.keys() & _ASKS_TO_THINK:
+        return head
+    return msgspec.structs.replace(
+        head,
+        fields={**head.fields, "reasoning": msgspec.Raw(b'{"enabled":true}')},
+        parameters=head.parameters | {"reasoning"},
+    )
