@@ -16,7 +16,6 @@ from portico.ports import UpstreamRequest, UpstreamResponse
 from portico.resources import Call, ProviderAccess, Resources
 from portico.routing import Attempt, Outcome, RoutePlan, attempt_flow, final_error
 from portico.seen import Seen
-from portico.tasks import spawn
 from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation
 from portico.watch import Watch
 
@@ -188,9 +187,10 @@ class Answering:
             endpoint.supported_parameters,
             access.quirks,
         )
+        path = access.dialect.path
         return UpstreamRequest(
             method="POST",
-            url=access.url,
+            url=access.url + (path(endpoint.upstream_model, self._head.stream) if path else ""),
             headers=access.headers,
             body=body,
             connect_within_s=self._resources.options.deadlines.connect_s,
@@ -264,14 +264,13 @@ class Answering:
             await delivery.refuse(error.status, headers, body)
 
     async def _settle(self) -> Cost | None:
-        """Book the generation; a client that hangs up meanwhile does not stop it."""
+        """Book the generation. The store finishes it even if nobody waits any more."""
         self._settled = True
         usage = self._seen.usage(self._head.prompt_bytes) if self._seen else None
         generation, cost = close_generation(
             self._generation(), usage=usage, reservation=self._held()
         )
-        work = self._resources.store.settle(self._held(), generation, self._attempts)
-        await asyncio.shield(spawn(work, name="settle"))
+        await self._resources.store.settle(self._held(), generation, self._attempts)
         return cost
 
     def _held(self) -> Reservation:

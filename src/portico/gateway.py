@@ -17,7 +17,9 @@ from portico.resources import Call, Resources
 from portico.routing import RoutePlan
 from portico.vocabulary import CatalogSnapshot
 
-_ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_ID_LENGTH = 20
+_ID_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_ID_LETTERS = bytes(_ID_ALPHABET[byte % len(_ID_ALPHABET)] for byte in range(256))
 
 
 class Gateway:
@@ -36,6 +38,7 @@ class Gateway:
     ) -> None:
         self.resources = resources
         self._names = {slug: access.name for slug, access in resources.providers.items()}
+        self._ids = GenerationIds()
         self.planner = Planner(snapshot, self._names, rng, rules)
 
     @property
@@ -70,15 +73,15 @@ class Gateway:
             GatewayError: refused before anything was held or sent; the caller
                 renders it. Later failures are told to the client from here.
         """
+        now_ms = self.resources.now_ms()
         planned = self.planner.plan(
             surface.read_head(call.body),
             caller_of(call),
-            now_ms=self.resources.now_ms(),
+            now_ms=now_ms,
             health=self.resources.health.snapshot(self.resources.clock_s()),
         )
         head, route = planned.head, planned.route
-        now_ms = self.resources.now_ms()
-        generation_id = new_generation_id(now_ms)
+        generation_id = self._ids.new(now_ms)
         answering = Answering(
             self.resources,
             call=call,
@@ -126,7 +129,21 @@ def caller_of(call: Call) -> Caller:
     )
 
 
-def new_generation_id(now_ms: int) -> str:
-    """`gen-`, the unix second, and 20 random letters and digits (119 bits)."""
-    letters = "".join([_ID_LETTERS[byte % 62] for byte in secrets.token_bytes(20)])
-    return f"gen-{now_ms // 1000}-{letters}"
+class GenerationIds:
+    """Makes ids: `gen-`, the unix second, and 20 random letters and digits (119 bits).
+
+    Randomness is fetched for two hundred at a time; no byte is used twice.
+    """
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._used = 0
+
+    def new(self, now_ms: int) -> str:
+        """An id that nobody can guess."""
+        if self._used == len(self._pool):
+            self._pool, self._used = secrets.token_bytes(200 * _ID_LENGTH), 0
+        start = self._used
+        self._used += _ID_LENGTH
+        letters = self._pool[start : self._used].translate(_ID_LETTERS)
+        return f"gen-{now_ms // 1000}-{letters.decode()}"

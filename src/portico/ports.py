@@ -133,7 +133,8 @@ class Store(Protocol):
         """Book the generation, its attempts and its charge, and release the hold.
 
         Exactly once per reservation: settling the same generation again
-        changes nothing. Returns after the group commit.
+        changes nothing. Returns after the group commit. If the caller is
+        cancelled meanwhile, it is booked all the same.
 
         Raises:
             StorageUnavailable: the commit could not happen in time; it is

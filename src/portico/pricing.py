@@ -69,33 +69,30 @@ def upper_bound(prompt_tokens_bound: int, output_tokens_bound: int, pricing: Pri
     >>> upper_bound(20, 4, kimi)
     32000000
     """
-    reachable = [
-        override
-        for override in pricing.overrides
-        if override.min_prompt_tokens is None or override.min_prompt_tokens < prompt_tokens_bound
-    ]
-    sources: list[Pricing | PriceOverride] = [pricing, *reachable]
-    prompt = max(
-        rate or 0
-        for source in sources
-        for rate in (
-            source.prompt_picousd,
-            source.cache_read_picousd,
-            source.cache_write_picousd,
-            source.cache_write_1h_picousd,
-            source.input_audio_picousd,
-        )
-    )
-    completion = max(
-        rate or 0
-        for source in sources
-        for rate in (source.completion_picousd, source.output_audio_picousd)
-    )
+    prompt, completion = _dearest(pricing)
+    for override in pricing.overrides:
+        least = override.min_prompt_tokens
+        if least is None or least < prompt_tokens_bound:
+            other_prompt, other_completion = _dearest(override)
+            prompt = max(prompt, other_prompt)
+            completion = max(completion, other_completion)
     return (
         max(0, prompt_tokens_bound) * prompt
         + max(0, output_tokens_bound) * completion
         + pricing.request_picousd
     )
+
+
+def _dearest(source: Pricing | PriceOverride) -> tuple[int, int]:
+    """The highest rate of each side."""
+    prompt = max(
+        source.prompt_picousd or 0,
+        source.cache_read_picousd or 0,
+        source.cache_write_picousd or 0,
+        source.cache_write_1h_picousd or 0,
+        source.input_audio_picousd or 0,
+    )
+    return prompt, max(source.completion_picousd or 0, source.output_audio_picousd or 0)
 
 
 def _rates(pricing: Pricing, *, prompt_tokens: int, at_utc: str) -> Pricing:

@@ -33,10 +33,17 @@ GATEWAY_FIELDS = (
     "trace", "debug", "metadata", "include_reasoning", "cache_control", "prompt",
 )  # fmt: skip
 """What this gateway understands itself and no provider is sent."""
-_MARKS = (b'"cache_control"', b'"reasoning', b'"annotations"', b'"images"')
+_MARK = re.compile(rb'"(?:cache_control"|reasoning|annotations"|images")')
+_GATEWAY_FIELDS = frozenset(GATEWAY_FIELDS)
+_NOTHING: frozenset[str] = frozenset()
+# spelt in another way, not dropped
+_NEVER_DROPPED = frozenset(
+    {"reasoning", "reasoning_effort", "include_reasoning", "max_tokens", "max_completion_tokens"}
+)
 _MESSAGE_GATEWAY_FIELDS = (
     "cache_control", "reasoning", "reasoning_content", "reasoning_details", "annotations", "images",
 )  # fmt: skip
+_PROMPT_FIELDS = ("messages", "prompt", "tools", "response_format")
 _MODALITY = {
     "image_url": "image",
     "input_audio": "audio",
@@ -45,6 +52,8 @@ _MODALITY = {
     "file": "file",
 }
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_TRUE = msgspec.Raw(b"true")
+_INCLUDE_USAGE = msgspec.Raw(b'{"include_usage":true}')
 _Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
@@ -123,14 +132,10 @@ def read_head(body: bytes) -> RequestHead:
         models=_models(typed),
         stream=bool(typed.stream),
         fields=fields,
-        prompt_bytes=b"".join(
-            bytes(fields[name])
-            for name in ("messages", "prompt", "tools", "response_format")
-            if name in fields
-        ),
+        prompt_bytes=b"".join([bytes(fields[name]) for name in _PROMPT_FIELDS if name in fields]),
         max_output_tokens=None if cap is None else int(cap),
         parameters=frozenset(
-            name for name in fields.keys() & PARAMETERS if bytes(fields[name]) != b"null"
+            [name for name in fields if name in PARAMETERS and bytes(fields[name]) != b"null"]
         ),
         media=_media(typed.messages or []),
         preferences=typed.provider,
@@ -143,10 +148,8 @@ def read_head(body: bytes) -> RequestHead:
 def _check(body: _Body) -> None:
     if not body.messages and not body.prompt:
         raise InvalidRequest("messages: at least one message is required")
-    for name in ("max_tokens", "max_completion_tokens"):
-        value = getattr(body, name)
-        if value is not None and (value < 1 or value != int(value)):
-            raise InvalidRequest(f"{name}: expected an integer of at least 1, got {value}")
+    _check_cap("max_tokens", body.max_tokens)
+    _check_cap("max_completion_tokens", body.max_completion_tokens)
     if body.models is not None and len(body.models) > 10:
         raise InvalidRequest("models: at most 10 models can be named")
     if body.session_id is not None and len(body.session_id) > 256:
@@ -154,6 +157,11 @@ def _check(body: _Body) -> None:
     wish = body.reasoning.effort if body.reasoning else None
     if wish and body.reasoning_effort and wish != body.reasoning_effort:
         raise InvalidRequest("reasoning_effort: differs from reasoning.effort; send one of them")
+
+
+def _check_cap(name: str, value: Number | None) -> None:
+    if value is not None and (value < 1 or value != int(value)):
+        raise InvalidRequest(f"{name}: expected an integer of at least 1, got {value}")
 
 
 def _models(body: _Body) -> tuple[str, ...]:
@@ -165,13 +173,15 @@ def _models(body: _Body) -> tuple[str, ...]:
 
 def _media(messages: list[_Message]) -> tuple[tuple[str, int], ...]:
     """Modality and size in bytes of every part that is not text."""
-    return tuple(
-        (modality, len(bytes(getattr(part, part.type))))
-        for message in messages
-        if isinstance(message.content, list)
-        for part in message.content
-        if isinstance(part, _Part) and (modality := _MODALITY.get(part.type))
-    )
+    found: list[tuple[str, int]] = []
+    for message in messages:
+        if type(message.content) is list:
+            found += [
+                (modality, len(bytes(getattr(part, part.type))))
+                for part in message.content
+                if isinstance(part, _Part) and (modality := _MODALITY.get(part.type))
+            ]
+    return tuple(found)
 
 
 def _excludes_reasoning(body: _Body) -> bool:
@@ -219,17 +229,16 @@ def finish_body(
     `fields` is changed in place; `sent` are the parameters the client sent.
     """
     native = quirks.reasoning_field == "reasoning"
-    _set_reasoning(fields, quirks)
-    for name in GATEWAY_FIELDS:
+    if "reasoning" in fields or "reasoning_effort" in fields:
+        _set_reasoning(fields, quirks)
+    for name in fields.keys() & _GATEWAY_FIELDS:
         if not (native and name in {"plugins", "transforms", "cache_control"}):
-            fields.pop(name, None)
+            del fields[name]
     if not native:
         _strip_message_fields(fields)
     _set_output_cap(fields, quirks)
     _set_stream(fields, quirks, stream=stream)
-    dropped = sent - supported if supported else frozenset()
-    dropped -= {"reasoning", "reasoning_effort", "include_reasoning"}
-    dropped -= {"max_tokens", "max_completion_tokens"}
+    dropped = sent - supported - _NEVER_DROPPED if supported else _NOTHING
     for name in dropped:
         fields.pop(name, None)
     for name, other in quirks.renamed_parameters.items():
@@ -262,9 +271,9 @@ def _set_stream(fields: RawFields, quirks: Quirks, *, stream: bool) -> None:
     """Usage is always asked for: without it nothing could be counted."""
     fields.pop("stream_options", None)
     if stream:
-        fields["stream"] = _raw(True)  # the JSON value
+        fields["stream"] = _TRUE
         if quirks.takes_stream_options:
-            fields["stream_options"] = _raw({"include_usage": True})
+            fields["stream_options"] = _INCLUDE_USAGE
 
 
 def _set_reasoning(fields: RawFields, quirks: Quirks) -> None:
@@ -306,7 +315,7 @@ def _strip_message_fields(fields: RawFields) -> None:
     """
     for name in ("messages", "tools"):
         raw = fields.get(name)
-        if raw is None or not any(mark in bytes(raw) for mark in _MARKS):
+        if raw is None or _MARK.search(bytes(raw)) is None:
             continue
         items = loads(raw)
         for item in items:

@@ -15,7 +15,9 @@ from portico.jsonio import JsonObject
 from portico.vocabulary import Cost, Usage
 
 _PICO = 10**12
+_NO_COST = Cost()
 _WHOLES = ("prompt_tokens", "completion_tokens", "total_tokens")
+_PLAIN = frozenset(_WHOLES)
 _CACHE_READ = (
     "cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens",
 )  # fmt: skip
@@ -41,6 +43,10 @@ def decode_usage(body: JsonObject, *, reasoning_outside_completion: bool = False
     the same way a cached or audio part larger than the prompt stands beside it.
     Parts that overlap otherwise are cut.
     """
+    if body.keys() <= _PLAIN:  # the commonest object: three counts, or two
+        prompt, completion = body.get("prompt_tokens"), body.get("completion_tokens")
+        if type(prompt) is int and type(completion) is int and prompt > 0 <= completion:
+            return Usage(input_tokens=prompt, output_tokens=completion)
     if not any(_is_count(body.get(name)) for name in _WHOLES):
         return None
     prompt_details = _object(body.get("prompt_tokens_details"))
@@ -89,25 +95,35 @@ def encode_usage(usage: Usage, cost: Cost | None, profile: WireProfile) -> JsonO
     `cost` None (the price could not be applied) writes 0 for the charge: the
     field is never null.
     """
-    cost = cost or Cost()
+    cost = cost or _NO_COST
     total = usd_number(cost.total_picousd)
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
     modern = profile == "current"
-    written = usage.cache_write_tokens + usage.cache_write_1h_tokens
-    prompt_details = {"cached_tokens": usage.cache_read_tokens}
-    completion_details = {
-        "reasoning_tokens": usage.reasoning_tokens,
-        "image_tokens": usage.output_image_tokens,
-    }
     if modern:
-        prompt_details["cache_write_tokens"] = written
-    prompt_details["audio_tokens"] = usage.input_audio_tokens
-    if modern:
-        prompt_details["video_tokens"] = usage.input_video_tokens
-        completion_details["audio_tokens"] = usage.output_audio_tokens
+        prompt_details = {
+            "cached_tokens": usage.cache_read_tokens,
+            "cache_write_tokens": usage.cache_write_tokens + usage.cache_write_1h_tokens,
+            "audio_tokens": usage.input_audio_tokens,
+            "video_tokens": usage.input_video_tokens,
+        }
+        completion_details = {
+            "reasoning_tokens": usage.reasoning_tokens,
+            "image_tokens": usage.output_image_tokens,
+            "audio_tokens": usage.output_audio_tokens,
+        }
+    else:
+        prompt_details = {
+            "cached_tokens": usage.cache_read_tokens,
+            "audio_tokens": usage.input_audio_tokens,
+        }
+        completion_details = {
+            "reasoning_tokens": usage.reasoning_tokens,
+            "image_tokens": usage.output_image_tokens,
+        }
     body: JsonObject = {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
         "cost": total,
         "is_byok": False,
         "prompt_tokens_details": prompt_details,
