@@ -44,6 +44,7 @@ class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _UNKNOWN = EndpointHealth()
+_MEMORY_S = 31.0  # an outage is remembered for thirty seconds
 
 
 class HealthSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +103,9 @@ class HealthTracker:
     def record(self, candidate: Candidate, seen: Observation, now_s: float) -> None:
         """Take in the result of one attempt."""
         state = self._state(candidate.endpoint)
+        if seen.fault is None and state.calm(now_s):  # nearly always
+            state.take(seen, candidate.credential, now_s)
+            return
         before = state.condition(now_s)
         state.take(seen, candidate.credential, now_s)
         if state.condition(now_s) != before:
@@ -142,12 +146,15 @@ class _State:
         self._open_until_s = float("-inf")
         self._probe_until_s = float("-inf")
         self._wait_until_s: dict[str | None, float] = {}
+        self._last_trouble_s = float("-inf")
         self._recent = Counts(slot_s=1.0, slots=30)
         self._long = {
             "uptime_5m": Counts(slot_s=10.0, slots=30),
             "uptime_30m": Counts(slot_s=60.0, slots=30),
             "uptime_1d": Counts(slot_s=1800.0, slots=48),
         }
+        self._good_since_fold = 0
+        self._folded_s = float("-inf")
         self._latency = Histogram(slot_s=30.0, slots=11)
         self._throughput = Histogram(slot_s=30.0, slots=11)
 
@@ -155,11 +162,13 @@ class _State:
         if seen.fault == "limited":
             until_s = now_s + (seen.wait_s or 1.0)
             self._wait_until_s[credential] = max(self._waits_until_s(credential), until_s)
+            self._last_trouble_s = max(self._last_trouble_s, until_s)
             return
-        self._wait_until_s.setdefault(credential, float("-inf"))
+        if credential not in self._wait_until_s:
+            self._wait_until_s[credential] = float("-inf")
         good = seen.fault is None
-        for counts in (self._recent, *self._long.values()):
-            counts.add(now_s, good=good)
+        self._recent.add(now_s, good=good)
+        self._count_long(now_s, good=good)
         if seen.latency_s is not None:
             self._latency.add(now_s, seen.latency_s)
         if seen.throughput_tps is not None:
@@ -170,8 +179,29 @@ class _State:
         else:
             self._fail(now_s)
 
+    def calm(self, now_s: float) -> bool:
+        """Whether a good result can change nothing that a plan depends on."""
+        return not self._openings and now_s - self._last_trouble_s > _MEMORY_S
+
+    def _count_long(self, now_s: float, *, good: bool) -> None:
+        """Good results are many: they are carried over to the long windows by the second."""
+        if good:
+            self._good_since_fold += 1
+            if now_s - self._folded_s >= 1.0:
+                self._fold(now_s)
+            return
+        for counts in self._long.values():
+            counts.add(now_s, good=False)
+
+    def _fold(self, now_s: float) -> None:
+        for counts in self._long.values():
+            counts.add(now_s, good=True, times=self._good_since_fold)
+        self._good_since_fold = 0
+        self._folded_s = now_s
+
     def _fail(self, now_s: float) -> None:
         """Requests that were under way when the breaker opened do not open it again."""
+        self._last_trouble_s = now_s
         self._in_a_row += 1
         probing = now_s < self._probe_until_s
         if now_s < self._open_until_s or not (
@@ -217,6 +247,7 @@ class _State:
         return enough and bad >= self._policy.outage_share * attempts
 
     def health(self, now_s: float) -> EndpointHealth:
+        self._fold(now_s)
         return EndpointHealth(
             outage=self._outage(now_s),
             breaker=self._breaker(now_s),

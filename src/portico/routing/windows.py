@@ -37,10 +37,10 @@ class Counts:
         self._good = [0] * slots
         self._bad = [0] * slots
 
-    def add(self, now_s: float, *, good: bool) -> None:
-        """Count one result."""
+    def add(self, now_s: float, *, good: bool, times: int = 1) -> None:
+        """Count a result, or several alike."""
         slot = self._slots.at(now_s)
-        (self._good if good else self._bad)[slot] += 1
+        (self._good if good else self._bad)[slot] += times
 
     def totals(self, now_s: float) -> tuple[int, int]:
         """Good and bad ones in the window."""

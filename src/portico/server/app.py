@@ -123,6 +123,7 @@ class App:
             query=dict(parse_qsl(scope["query_string"].decode("latin-1"))),
             parameters=parameters,
             principal=principal,
+            scope=scope,
             receive=receive,
         )
         return request, route

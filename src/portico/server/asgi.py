@@ -1,17 +1,21 @@
 """The ASGI side of an exchange: body in with a limit, answer out, and hanging up noticed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from typing import Any
 
 from portico.delivery import JSON, Headers
 from portico.errors import InvalidRequest, PayloadTooLarge, UnsupportedEncoding
 from portico.tasks import spawn
 
-Scope = Mapping[str, Any]
+Scope = MutableMapping[str, Any]
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+HANG_UP = "portico.hang_up"
+"""Where a scope takes a callable for a client's leaving, if the server offers the key. It
+spares the task that would have to wait for the message."""
 
 CORS: Headers = [
     (b"access-control-allow-origin", b"*"),
@@ -88,9 +92,12 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit_byte
 
 
 async def until_disconnect(
-    work: Coroutine[Any, Any, None], receive: Receive, reply: AsgiReply
+    work: Coroutine[Any, Any, None], scope: Scope, receive: Receive, reply: AsgiReply
 ) -> None:
     """Run `work`; when the client hangs up before the answer is complete, cancel it.
+
+    Our own server calls back when a connection ends; behind any other one a
+    task waits for the message that says so.
 
     Raises:
         ClientGone: it was cancelled for that.
@@ -99,15 +106,22 @@ async def until_disconnect(
     assert task is not None, "runs inside the server's task"
     gone = False
 
-    async def watch() -> None:
+    def hang_up() -> None:
         nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
         if not reply.complete:
             gone = True
             task.cancel()
 
-    watcher = spawn(watch(), name="disconnect watcher")
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        hang_up()
+
+    watcher = None
+    if HANG_UP in scope:
+        scope[HANG_UP] = hang_up
+    else:
+        watcher = spawn(watch(), name="disconnect watcher")
     try:
         await work
     except asyncio.CancelledError:
@@ -115,7 +129,10 @@ async def until_disconnect(
             raise ClientGone from None
         raise
     finally:
-        watcher.cancel()
+        if watcher is not None:
+            watcher.cancel()
+        else:
+            scope[HANG_UP] = None
 
 
 def _too_large(limit_bytes: int) -> PayloadTooLarge:

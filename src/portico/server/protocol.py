@@ -8,10 +8,13 @@ in the API's own JSON. A request that comes in one read costs no timer.
 
 import asyncio
 import socket
+from typing import Any, cast
 
+from uvicorn._types import HTTPScope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from portico.jsonio import dumps
+from portico.server.asgi import HANG_UP
 
 _PHRASES = {
     400: b"Bad Request",
@@ -47,9 +50,23 @@ class GuardedProtocol(HttpToolsProtocol):
         self._allow(self.header_s, "The request's headers did not come in time.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """No deadline outlives its connection."""
+        """No deadline outlives its connection; who answers the request is told at once."""
         self._stop_clock()
         super().connection_lost(exc)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._hang_up(self.cycle.scope)
+
+    def eof_received(self) -> None:
+        """A client that says no more is taken to have left: no client of this API half-closes."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._hang_up(self.cycle.scope)
+
+    @staticmethod
+    def _hang_up(scope: HTTPScope) -> None:
+        """Call what the application has left in the scope for this moment."""
+        on_hang_up = cast(dict[str, Any], scope).pop(HANG_UP, None)
+        if on_hang_up is not None:
+            on_hang_up()
 
     def data_received(self, data: bytes) -> None:
         """Parse; then a deadline runs only while a request is incomplete."""
@@ -68,6 +85,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Parser callback: a request begins."""
         super().on_message_begin()
+        cast(dict[str, Any], self.scope)[HANG_UP] = None
         self._head_done = False
         self._head_bytes = 0
 

@@ -8,7 +8,7 @@ import msgspec
 from portico.errors import InvalidRequest
 from portico.gateway import Gateway
 from portico.jsonio import JsonObject, dumps
-from portico.server.asgi import AsgiReply, Receive
+from portico.server.asgi import AsgiReply, Receive, Scope
 from portico.vocabulary import CatalogSnapshot, Principal
 
 Access = Literal["open", "key"]
@@ -41,6 +41,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     query: Mapping[str, str]
     parameters: Mapping[str, str]
     principal: Principal | None
+    scope: Scope
     receive: Receive
 
     def who(self) -> Principal:

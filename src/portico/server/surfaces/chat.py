@@ -19,7 +19,8 @@ async def chat(site: Site, request: Request, reply: AsgiReply) -> None:
         app_title=request.header(b"x-openrouter-title") or request.header(b"x-title"),
         session_id=request.header(b"x-session-id"),
     )
-    await until_disconnect(site.gateway.chat(call, _SURFACE, reply), request.receive, reply)
+    work = site.gateway.chat(call, _SURFACE, reply)
+    await until_disconnect(work, request.scope, request.receive, reply)
 
 
 CHAT = Route(method="POST", path="/chat/completions", access="key", handler=chat)
