@@ -179,11 +179,12 @@ def provider_access(
             f'[providers.{provider.slug}] dialect "{provider.dialect}" is not known; use {known}'
         )
     key = secret.reveal() if secret else None
+    dialect = DIALECTS[provider.dialect]
     return ProviderAccess(
         slug=provider.slug,
         name=provider.name,
-        dialect=DIALECTS[provider.dialect],
-        url=provider.base_url + provider.chat_path,
+        dialect=dialect,
+        url=provider.base_url + ("" if dialect.path else provider.chat_path),
         headers=(
             ("Content-Type", "application/json"),
             ("Accept", "application/json, text/event-stream"),

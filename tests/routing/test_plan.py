@@ -1,53 +1,21 @@
 """Decision tables for who is asked, and what is said when nobody can be."""
 
-from collections import Counter
 from random import Random
 
 import pytest
+from routing_samples import endpoint, model, route, tags, target
 
-from portico.errors import ContextLengthExceeded, InvalidRequest, NoEndpointAvailable
-from portico.routing import Needs, Target, parse_preferences, plan
-from portico.routing.facts import facts_of
-from portico.vocabulary import Endpoint, Model, Pricing
-
-NAMES = {"groq": "Groq", "together": "Together", "amazon-bedrock": "Amazon Bedrock"}
-
-
-def endpoint(provider, dollars=1, **changes):
-    rate = int(dollars * 1_000_000)
-    fields = {
-        "model": "acme/orca-2",
-        "provider": provider,
-        "tag": provider,
-        "upstream_model": "orca-2",
-        "pricing": Pricing(prompt_picousd=rate, completion_picousd=rate),
-        "context_tokens": 8_000,
-        "input_modalities": frozenset({"text"}),
-        "max_completion_tokens": 2_000,
-        "supported_parameters": frozenset({"tools", "temperature", "max_tokens"}),
-    }
-    return Endpoint(**{**fields, **changes})
-
-
-def model(*endpoints, slug="acme/orca-2"):
-    return Model(slug=slug, canonical_slug=slug, name=slug, endpoints=endpoints)
-
+from portico.errors import ContextLengthExceeded, ModelNotFound, NoEndpointAvailable
+from portico.routing import Needs, parse_preferences
+from portico.routing.needs import Conditions, Restrictions
+from portico.routing.plan import survey
+from portico.vocabulary import Pricing
 
 ORCA = model(
     endpoint("groq", 1),
-    endpoint("together", 2, tag="together/fp8", quantization="fp8"),
+    endpoint("together/fp8", 2, quantization="fp8"),
     endpoint("amazon-bedrock", 4, supported_parameters=frozenset({"temperature"})),
 )
-
-
-def targets(*models):
-    return [Target(model=m, facts=facts_of(m, NAMES), requested=m.slug) for m in models]
-
-
-def planned(preferences, models=(ORCA,), **needs):
-    wishes = parse_preferences(preferences)
-    route = plan(targets(*models), Needs(preferences=wishes, **needs), Random(1))
-    return [e.provider for e in route.endpoints]
 
 
 @pytest.mark.parametrize(
@@ -73,49 +41,32 @@ def planned(preferences, models=(ORCA,), **needs):
     ],
 )  # fmt: skip
 def test_preferences_choose_and_order(preferences, providers):
-    assert planned(preferences) == providers
+    assert [c.endpoint.provider for c in route(ORCA, preferences).candidates] == providers
 
 
 def test_required_parameters_and_tools_exclude_endpoints_without_them():
-    wanted = frozenset({"tools"})
+    both = ["groq", "together/fp8"]
 
-    assert planned({"sort": "price"}, parameters=wanted) == ["groq", "together"]
-    assert planned(
-        {"sort": "price", "require_parameters": True}, parameters=frozenset({"max_tokens"})
-    ) == ["groq", "together"]
+    assert tags(ORCA, {"sort": "price"}, parameters=frozenset({"tools"})) == both
+    assert (
+        tags(
+            ORCA,
+            {"sort": "price", "require_parameters": True},
+            parameters=frozenset({"max_tokens"}),
+        )
+        == both
+    )
 
 
 def test_models_are_tried_in_the_order_they_are_named_unless_partitioned_otherwise():
-    koi = model(endpoint("groq", 0.5, model="zeta/koi-1"), slug="zeta/koi-1")
+    koi = model(endpoint("groq", 0.5), slug="zeta/koi-1")
     dear = model(endpoint("together", 9))
 
-    assert planned({"sort": "price"}, models=(dear, koi)) == ["together", "groq"]
-    assert planned({"sort": {"by": "price", "partition": "none"}}, models=(dear, koi)) == [
+    assert tags((dear, koi), {"sort": "price"}) == ["together", "groq"]
+    assert tags((dear, koi), {"sort": {"by": "price", "partition": "none"}}) == [
         "groq",
         "together",
     ]
-
-
-def test_the_first_choice_is_drawn_with_weight_one_over_price_squared():
-    rng = Random(7)
-    draws = Counter(plan(targets(ORCA), Needs(), rng).endpoints[0].provider for _ in range(10_000))
-
-    weights = {"groq": 1.0, "together": 1 / 4, "amazon-bedrock": 1 / 16}
-    total = sum(weights.values())
-    expected = {slug: 10_000 * weight / total for slug, weight in weights.items()}
-    chi_square = sum((draws[s] - n) ** 2 / n for s, n in expected.items())
-
-    assert chi_square < 13.8  # p = 0.001 at two degrees of freedom; the draws are seeded
-
-
-def test_free_endpoints_are_drawn_evenly_and_before_paid_ones():
-    free = model(endpoint("groq", 0), endpoint("together", 0), endpoint("amazon-bedrock", 1))
-    rng = Random(7)
-
-    firsts = Counter(plan(targets(free), Needs(), rng).endpoints[0].provider for _ in range(1_000))
-
-    assert firsts.keys() == {"groq", "together"}
-    assert 400 < firsts["groq"] < 600
 
 
 @pytest.mark.parametrize(
@@ -124,48 +75,129 @@ def test_free_endpoints_are_drawn_evenly_and_before_paid_ones():
         ({"only": ["nobody"]}, {}, ["allowed_providers"], "No allowed providers are available for the selected model"),
         ({"max_price": {"prompt": 0.1}}, {}, ["max_price"], "No endpoints found for acme/orca-2 within max_price"),
         ({"zdr": True}, {}, ["data_policy:zdr"], "No endpoints available matching your guardrail restrictions and data policy"),
-        ({"data_collection": "deny"}, {}, ["data_policy:training"], "No endpoints available matching"),
+        ({"data_collection": "deny"}, {}, ["data_policy:training"], "No endpoints available matching your guardrail restrictions and data policy"),
         ({}, {"input_modalities": frozenset({"text", "image"})}, ["input_modalities"], "No endpoints found that support image input"),
         ({"only": ["amazon-bedrock"]}, {"parameters": frozenset({"tools"})}, ["allowed_providers", "tools"], "No endpoints found that support tool use"),
+        ({"quantizations": ["int4"]}, {}, ["quantization"], "No endpoints found for acme/orca-2"),
+        ({"require_parameters": True}, {"parameters": frozenset({"seed"})}, ["require_parameters"], "No endpoints found for acme/orca-2 that support all parameters sent"),
+        ({"enforce_distillable_text": True}, {}, ["distillable"], "No endpoints found for acme/orca-2"),
+        ({"ignore": ["groq"], "max_price": {"prompt": 1}}, {}, ["allowed_providers", "max_price"], "No endpoints found for acme/orca-2 within max_price"),
     ],
 )  # fmt: skip
 def test_when_nothing_is_left_the_reasons_are_given(preferences, needs, codes, message):
     with pytest.raises(NoEndpointAvailable) as caught:
-        planned(preferences, **needs)
+        route(ORCA, preferences, **needs)
 
     availability = caught.value.metadata["availability"]
+    assert caught.value.status == 404
     assert caught.value.message.startswith(message)
     assert availability["excluded_by"] == codes
     assert availability["affected_providers"] == ["amazon-bedrock", "groq", "together"]
+    assert availability["requested_models"] == ["acme/orca-2"]
     assert availability["retryable"] is False
 
 
-def test_an_endpoint_without_a_price_is_refused_and_says_how_to_declare_one():
-    unpriced = model(endpoint("groq", pricing=None))
+@pytest.mark.parametrize(
+    ("preferences", "needs", "code", "constraint"),
+    [
+        ({"max_price": {"prompt": 0.1}}, {}, "constraint_filtered", {"field": "provider.max_price.prompt", "detail": "cheapest is 1.0"}),
+        ({"max_price": {"prompt": 9, "completion": "0.5"}}, {}, "constraint_filtered", {"field": "provider.max_price.completion", "detail": "cheapest is 1.0"}),
+        ({"only": ["nobody"]}, {}, "constraint_filtered", {"field": "provider.only", "detail": "served by groq, together/fp8, amazon-bedrock"}),
+        ({"zdr": True}, {}, "privacy_restricted", {"field": "provider.zdr", "detail": "no endpoint is declared to retain no data"}),
+        ({"data_collection": "deny"}, {}, "privacy_restricted", {"field": "provider.data_collection", "detail": "no endpoint is declared not to collect data"}),
+        ({"quantizations": ["int4"]}, {}, "constraint_filtered", {"field": "provider.quantizations", "detail": "available are fp8, unknown"}),
+        ({"require_parameters": True}, {"parameters": frozenset({"seed"})}, "constraint_filtered", {"field": "provider.require_parameters", "detail": "none takes seed"}),
+        ({}, {"input_modalities": frozenset({"text", "image"})}, "constraint_filtered", {"field": "messages", "detail": "accepted is text"}),
+    ],
+)  # fmt: skip
+def test_the_field_that_decided_is_named_with_what_would_satisfy_it(
+    preferences, needs, code, constraint
+):
+    with pytest.raises(NoEndpointAvailable) as caught:
+        route(ORCA, preferences, **needs)
 
+    availability = caught.value.metadata["availability"]
+    assert availability["code"] == code
+    assert availability["constraint"] == constraint
+
+
+def test_a_guardrail_answers_in_the_words_that_clients_know():
+    conditions = Conditions(restrictions=(Restrictions(models=("zeta/*",)),))
+
+    with pytest.raises(NoEndpointAvailable) as caught:
+        route(ORCA, conditions=conditions)
+
+    assert caught.value.message.startswith(
+        "No endpoints available matching your guardrail restrictions and data policy"
+    )
+
+
+def test_an_ended_free_variant_names_the_model_that_remains():
+    with pytest.raises(NoEndpointAvailable) as caught:
+        route(target(ORCA, variant="free"))
+
+    availability = caught.value.metadata["availability"]
+    assert availability["code"] == "free_variant_ended"
+    assert availability["fallback_models"] == ["acme/orca-2"]
+
+
+def test_a_model_of_another_kind_is_the_wrong_endpoint():
+    embedder = model(endpoint("groq", output_modalities=frozenset({"embeddings"})))
+
+    with pytest.raises(ModelNotFound) as caught:
+        route(embedder)
+
+    assert caught.value.status == 400
+    assert caught.value.metadata["availability"]["code"] == "wrong_endpoint"
+
+
+def test_an_endpoint_without_a_price_is_refused_and_says_how_to_declare_one():
+    unpriced = model(endpoint("groq", pricing=None), endpoint("together"))
+
+    plan = route(unpriced)
+
+    assert [c.endpoint.tag for c in plan.candidates] == ["together"]
+    assert plan.excluded[0].code == "price_unknown"
     with pytest.raises(
         NoEndpointAvailable, match=r"price is not known; declare one in portico\.toml"
     ):
-        planned({}, models=(unpriced,))
+        route(model(endpoint("groq", pricing=None)))
 
 
 def test_a_prompt_too_long_for_every_window_is_told_in_the_words_that_clients_know():
     with pytest.raises(ContextLengthExceeded) as caught:
-        planned({}, prompt_tokens=9_000, max_output_tokens=1_000)
+        route(ORCA, prompt_tokens=9_000, max_output_tokens=1_000)
 
     assert "maximum context length is 8000 tokens" in caught.value.message
     assert "requested about 10000 tokens" in caught.value.message
 
 
 @pytest.mark.parametrize(
-    ("preferences", "where"),
+    ("preferences", "error"),
     [
-        ({"only": "groq"}, r"provider\.only"),
-        ({"sort": "fastest"}, r"provider\.sort"),
-        ({"allow_fallbacks": "no"}, r"provider\.allow_fallbacks"),
-        ({"max_price": {"prompt": "cheap"}}, r"provider\.max_price\.prompt"),
+        ({"only": ["groq"]}, ContextLengthExceeded),
+        ({"max_price": {"prompt": 0.1}}, NoEndpointAvailable),
     ],
 )
-def test_wrong_types_are_refused_by_name(preferences, where):
-    with pytest.raises(InvalidRequest, match=where):
-        parse_preferences(preferences)
+def test_length_is_the_error_only_if_something_came_as_far_as_its_window(preferences, error):
+    with pytest.raises(error):
+        route(ORCA, preferences, prompt_tokens=9_000)
+
+
+def test_a_survey_where_nothing_fits_has_the_reasons_and_no_candidates():
+    needs = Needs(preferences=parse_preferences({"zdr": True}))
+
+    found = survey([target(ORCA)], needs, Random(1))
+
+    assert found.candidates == ()
+    assert [e.code for e in found.excluded] == ["data_policy:zdr"] * 3
+
+
+def test_a_plan_names_what_was_asked_for():
+    free = model(endpoint("x", pricing=Pricing(prompt_picousd=0, completion_picousd=0)))
+
+    plan = route([target(ORCA, strategy="alias"), model(endpoint("k"), slug="zeta/koi")])
+
+    assert (plan.requested, plan.strategy) == ("acme/orca-2", "alias")
+    assert plan.models == ("acme/orca-2", "zeta/koi")
+    assert route(target(free, variant="free")).endpoints == free.endpoints

@@ -41,7 +41,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     out. Requests: what it calls the output cap, other names of parameters, how
     it takes the wish to think (`reasoning_field` "reasoning" also means that it
     understands this gateway's own fields: it is OpenRouter), and a last edit of
-    the top-level fields in place.
+    the top-level fields in place. `output_limit_tokens` is the most the endpoint
+    can write, for dialects that insist on an output cap; None is not known.
     """
 
     patch: Callable[[JsonObject], None] | None = None
@@ -51,6 +52,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_field: str | None = None
     takes_stream_options: bool = True
     patch_request: Callable[[RawFields], None] | None = None
+    output_limit_tokens: int | None = None
 
 
 class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +145,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     added_text:       see `PassthroughRelay`; None where there is no shortcut
     decode_error:     (status, lower-case headers, body) -> UpstreamError
     encode_error:     (error, user id) -> the client's body
+    path:             (model, whether it streams) -> what follows the base URL, for a
+                      dialect that says either there; None: the provider's own path
     """
 
     name: str
@@ -162,3 +166,4 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     decode_error: Callable[[int, Mapping[str, str], bytes], UpstreamError]
     encode_error: Callable[[GatewayError, str | None], bytes]
     added_text: Callable[[bytes], str | None] | None = None
+    path: Callable[[str, bool], str] | None = None

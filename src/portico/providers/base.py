@@ -72,7 +72,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     base_url: str
     dialect: str = "openai_chat"
-    auth: Literal["bearer", "x-api-key", "none"] = "bearer"
+    auth: Literal["bearer", "x-api-key", "x-goog-api-key", "none"] = "bearer"
     key_env: tuple[str, ...] = ()
     local_port: int | None = None
     chat_path: str = "/chat/completions"

@@ -9,4 +9,6 @@ def auth_headers(provider: Provider, secret: str | None) -> tuple[tuple[str, str
         return ()
     if provider.auth == "x-api-key":
         return (("x-api-key", secret),)
+    if provider.auth == "x-goog-api-key":
+        return (("x-goog-api-key", secret),)
     return (("Authorization", f"Bearer {secret}"),)

@@ -78,11 +78,12 @@ class ProviderPreferences(msgspec.Struct, frozen=True, kw_only=True):
         return (rule.partition or "model") if isinstance(rule, SortRule) else "model"
 
 
+_LISTS = ("order", "only", "ignore", "quantizations")
 _NO_WISHES = ProviderPreferences()
 
 
 def parse_preferences(fields: JsonObject | None) -> ProviderPreferences:
-    """Check and convert.
+    """Check and convert. An empty list is the same as none: some clients always send their lists.
 
     Raises:
         InvalidRequest: a field has a wrong type; the message names it.
@@ -93,6 +94,9 @@ def parse_preferences(fields: JsonObject | None) -> ProviderPreferences:
         parsed = msgspec.convert(fields, ProviderPreferences)
     except msgspec.ValidationError as error:
         raise invalid("provider", error) from None
+    empty = [name for name in _LISTS if getattr(parsed, name) == ()]
+    if empty:
+        parsed = msgspec.structs.replace(parsed, **dict.fromkeys(empty))
     price = parsed.max_price
     if price is not None:
         for name in MaxPrice.__struct_fields__:
