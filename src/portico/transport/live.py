@@ -123,6 +123,7 @@ class _Response:
         async for data in self.chunks():
             size += len(data)
             if size > limit_bytes:
+                parts.clear()  # an error remembers its frame, and the frame would remember them
                 raise UpstreamUnavailable("the upstream's answer exceeds the size limit")
             parts.append(data)
         return b"".join(parts)

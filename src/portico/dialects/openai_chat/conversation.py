@@ -48,7 +48,7 @@ _KNOWN = frozenset(
         "max_completion_tokens", "stop", "tools", "tool_choice", "reasoning", "reasoning_effort",
         *_PLAIN, *GATEWAY_FIELDS,
     }
-)  # fmt: skip
+) - {"cache_control"}  # fmt: skip  # some dialects have it
 _MESSAGE_FIELDS = frozenset(
     {
         "role", "content", "name", "tool_calls", "tool_call_id", "refusal", "cache_control",
@@ -177,7 +177,7 @@ def _tool_call(body: JsonObject) -> ToolCall:
     function = body.get("function") or {}
     arguments = function.get("arguments")
     text = arguments if isinstance(arguments, str) else dumps(arguments or {}).decode()
-    known = frozenset({"id", "type", "function", "index", "cache_control"})
+    known = frozenset({"id", "type", "function", "index"})
     return ToolCall(
         id=body.get("id") or "",
         name=function.get("name") or "",

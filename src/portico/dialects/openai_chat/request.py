@@ -12,10 +12,14 @@ from typing import Literal
 import msgspec
 
 from portico.dialects.base import Quirks, RawFields, RequestHead
+from portico.dialects.hygiene import check_json
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonError, JsonObject, dumps, loads
 
 Number = int | float
+
+MOST_TOKENS = 100_000_000
+"""More than any model can write; what is above is a mistake, not a wish."""
 
 PARAMETERS = frozenset(
     {
@@ -115,9 +119,13 @@ def read_head(body: bytes) -> RequestHead:
         InvalidRequest: it is not a JSON object, or a field has a wrong type; the
             message names the path (`messages.0.role: ...`).
     """
+    check_json(body)
     try:
         fields = _decode_fields(body)
         typed = _decode_body(body)
+        if _MARK.search(body) is not None:  # will have to be read whole, to take marks out
+            for name in ("messages", "tools"):
+                loads(fields.get(name, b"null"))
     except msgspec.ValidationError as error:
         raise InvalidRequest(_explain(error)) from None
     except RecursionError:
@@ -160,8 +168,8 @@ def _check(body: _Body) -> None:
 
 
 def _check_cap(name: str, value: Number | None) -> None:
-    if value is not None and (value < 1 or value != int(value)):
-        raise InvalidRequest(f"{name}: expected an integer of at least 1, got {value}")
+    if value is not None and not (1 <= value <= MOST_TOKENS and value == int(value)):
+        raise InvalidRequest(f"{name}: expected an integer from 1 to {MOST_TOKENS}, got {value}")
 
 
 def _models(body: _Body) -> tuple[str, ...]:
