@@ -163,6 +163,7 @@ def settings_page() -> str:
         "environment over the file, the file over the defaults. A key that is not on this page, "
         "or a value of another type, stops the start with file, line, section and key.",
         *plain,
+        _ALIASES,
         described("[providers.<slug>]", ProviderTable),
         "The variables that hold keys are on the page of the [providers](providers.md).",
         described("[[models]]", ModelTable, more=(_PRICE,)),
@@ -171,6 +172,17 @@ def settings_page() -> str:
     )
 
 
+_ALIASES = """## `[aliases]`
+
+Other names for models. A key is the name, its value what it stands for: a slug with any suffixes,
+a family (`~acme/orca-latest`) or a router (`openrouter/auto`). An alias comes before the
+catalogue's own names.
+
+```toml
+[aliases]
+fast = "openai/gpt-5-mini:nitro"
+"gpt-4" = "openai/gpt-4.1"
+```"""
 _PRICE = ("`price`", "table", _UNSET, "", "What it costs, see [price](#price).")
 
 

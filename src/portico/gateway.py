@@ -6,7 +6,10 @@ this file only carries the one out with the other.
 """
 
 import secrets
+from collections.abc import Collection
 from random import Random
+
+import msgspec
 
 from portico.answering import Answering
 from portico.delivery import Delivery, Patience, Reply
@@ -50,8 +53,10 @@ class Gateway:
     def snapshot(self, snapshot: CatalogSnapshot) -> None:
         self.planner.snapshot = snapshot
 
-    def explain(self, call: Call, surface: Dialect) -> Explained:
+    def explain(self, call: Call, surface: Dialect, *, brought: Collection[str] = ()) -> Explained:
         """Return how `call` would be routed and what it could cost; nothing is held or sent.
+
+        `brought` are the slugs of the providers that the request brought a key for.
 
         Raises:
             InvalidRequest: the body is wrong.
@@ -59,7 +64,7 @@ class Gateway:
         """
         planned = self.planner.consider(
             surface.read_head(call.body),
-            caller_of(call),
+            msgspec.structs.replace(caller_of(call), brought=frozenset(brought)),
             now_ms=self.resources.now_ms(),
             health=self.resources.health.snapshot(self.resources.clock_s()),
         )

@@ -197,8 +197,11 @@ class Planner:
             conditions = msgspec.structs.replace(conditions, remembered=where)
             if targets[0].strategy == "auto":  # the model is kept too while it is on the list
                 targets.sort(key=lambda target: target.model.slug != where.model)
+        route = survey(targets, needs, self._rng, conditions)
+        if targets[0].requested != head.models[0]:  # the first name meant nothing
+            route = msgspec.structs.replace(route, requested=head.models[0], strategy="fallback")
         return Planned(
-            route=survey(targets, needs, self._rng, conditions),
+            route=route,
             head=head,
             needs=needs,
             targets=tuple(targets),

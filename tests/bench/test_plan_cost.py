@@ -1,6 +1,7 @@
 """What planning costs: a ceiling far above the usual, so that only a real loss trips it."""
 
 from random import Random
+from time import process_time
 from timeit import repeat
 
 from portico.routing import Conditions, Needs, Target, parse_preferences, plan
@@ -70,7 +71,14 @@ def test_planning_ten_endpoints_with_a_full_provider_object_stays_cheap():
     health = health_view(HealthSnapshot(endpoints={f.key: well for f in target.facts.endpoints}))
     conditions, rng = Conditions(health=health), Random(1)
 
-    seconds = min(repeat(lambda: plan([target], needs, rng, conditions), number=200, repeat=5))
+    seconds = min(
+        repeat(
+            lambda: plan([target], needs, rng, conditions),
+            timer=process_time,  # what others do on the machine does not count
+            number=200,
+            repeat=5,
+        )
+    )
 
     assert len(plan([target], needs, rng, conditions).candidates) == 9
     assert seconds / 200 * 1e6 < CEILING_US

@@ -24,6 +24,9 @@ def nested(depth: int) -> bytes:
         json.dumps({"text": "," * (MAX_ELEMENTS + 5)}).encode(),
         "Olá".encode(),
         b"not json at all [[[",
+        b"[" * 120 + b'{"a":"' + b"x" * 100_000,  # a text without an end
+        (b'"' + b"x" * 50) * 20_001 + b"[" * 100,
+        b"[" * 120 + b"{" * 8 + b'"\\' * 1_000_000,  # quadratic for a careless pattern
     ],
 )
 def test_ordinary_shapes_pass(body):

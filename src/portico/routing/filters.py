@@ -7,7 +7,7 @@ filter returns None for "no objection", else a sentence a user can read.
 order in which reasons are looked for (contract/routing 3).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from portico.routing.credentials import usable_keys
 from portico.routing.facts import EndpointFacts
@@ -19,6 +19,8 @@ Filter = Callable[[EndpointFacts], str | None]
 FilterMaker = Callable[[Needs, Conditions, Target], Filter | None]
 
 _PICOUSD = 10**12
+_FEW = 8
+_LONGEST_ENTRY = 64
 _FAMILIES = {"fp4": ("fp4", "mxfp4", "nvfp4"), "fp8": ("fp8", "mxfp8")}
 
 
@@ -76,7 +78,7 @@ def is_listed(needs: Needs, conditions: Conditions, target: Target) -> Filter | 
 
     def objects(facts: EndpointFacts) -> str | None:
         if (names_of(facts, opted) if opted else facts.names).isdisjoint(wanted):
-            return f"not among provider.only ({', '.join(only)})"
+            return f"not among provider.only ({_few(only)})"
         return None
 
     return objects
@@ -393,6 +395,12 @@ def names_of(facts: EndpointFacts, opted: frozenset[ServiceTier]) -> frozenset[s
     """What an entry may call the endpoint; a tier that was opted in to answers to its provider."""
     tier = facts.endpoint.service_tier
     return facts.wide_names if tier is not None and tier in opted else facts.names
+
+
+def _few(entries: Sequence[str]) -> str:
+    """The first entries, cut: a reason is for reading, and repeats what a client sent."""
+    shown = ", ".join(entry[:_LONGEST_ENTRY] for entry in entries[:_FEW])
+    return shown + ", ..." if len(entries) > _FEW else shown
 
 
 def _lower(entries: Iterable[str] | None) -> frozenset[str]:

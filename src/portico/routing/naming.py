@@ -5,6 +5,7 @@ from random import Random
 
 import msgspec
 
+from portico.errors import GatewayError
 from portico.routing.directory import Directory
 from portico.routing.needs import Conditions, Needs, Strategy, Target
 from portico.routing.plan import admitted
@@ -18,14 +19,14 @@ from portico.routing.routers import (
 from portico.routing.variants import PLAIN, Variant, parse_variants
 from portico.vocabulary import Model
 
+_LONGEST_NAME = 256
+_LONGEST_SHOWN = 64
 _ROUTER_AUTHORS = ("openrouter", "portico")
 _AUTO = frozenset(
     f"{author}/{name}" for author in _ROUTER_AUTHORS for name in ("auto", "auto-beta")
 )
 _FREE = frozenset(f"{author}/free" for author in _ROUTER_AUTHORS)
-_NOT_SERVED = frozenset(
-    f"openrouter/{name}" for name in ("bodybuilder", "fusion", "pareto-code", "pareto", "quasar")
-)
+_NOT_SERVED = frozenset(f"openrouter/{name}" for name in ("bodybuilder", "fusion", "pareto-code"))
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,21 +56,33 @@ def targets_of(
 ) -> list[Target]:
     """Return what to try for the names of a request, in their order, each model once.
 
+    Of several names those that mean nothing here are passed over: any error
+    moves on to the next model (contract/routing 5). If none means anything, the
+    error is the first one's.
+
     Raises:
         InvalidRequest: a suffix is not known or cannot be served.
         ModelNotFound: a name means nothing here.
         NoEndpointAvailable: a router has nothing to choose from.
     """
     found: dict[tuple[str, Variant], Target] = {}
+    errors: list[GatewayError] = []
     for name in requested:
-        for target in _targets(name, directory, names, asking, rng):
-            found.setdefault((target.model.slug, target.variant), target)
+        try:
+            for target in _targets(name, directory, names, asking, rng):
+                found.setdefault((target.model.slug, target.variant), target)
+        except GatewayError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
     return list(found.values())
 
 
 def _targets(
     name: str, directory: Directory, names: Names, asking: Asking, rng: Random
 ) -> list[Target]:
+    if len(name) > _LONGEST_NAME:
+        raise model_not_found(name[:_LONGEST_SHOWN] + "...", ())
     lower = name.strip().lower()
     model = directory.find(lower)
     if model is not None and lower not in names.aliases:

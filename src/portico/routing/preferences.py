@@ -78,6 +78,8 @@ class ProviderPreferences(msgspec.Struct, frozen=True, kw_only=True):
         return (rule.partition or "model") if isinstance(rule, SortRule) else "model"
 
 
+_LONGEST_NUMBER = 40
+_LONGEST_SHOWN = 200
 _LISTS = ("order", "only", "ignore", "quantizations")
 _NO_WISHES = ProviderPreferences()
 
@@ -113,7 +115,7 @@ def usd_bound(value: str | Number | None, path: str) -> float | None:
     if value is None:
         return None
     try:
-        bound = float(value)
+        bound = float(value) if len(str(value)) <= _LONGEST_NUMBER else math.nan
     except (ValueError, OverflowError):
         bound = math.nan
     if not math.isfinite(bound):
@@ -136,6 +138,8 @@ def invalid(root: str, error: msgspec.ValidationError) -> InvalidRequest:
 
     msgspec says "... - at `$.only[0]`"; people read `provider.only.0: ...`.
     """
-    what, _, path = str(error).partition(" - at `$")
+    what, _, path = str(error).rpartition(" - at `$")
+    if not what:  # the whole of `root` is wrong
+        what, path = path, ""
     path = path.rstrip("`").replace("[...]", ".*").replace("[", ".").replace("]", "")
-    return InvalidRequest(f"{root}{path}: {what}")
+    return InvalidRequest(f"{root}{path[:_LONGEST_SHOWN]}: {what[:_LONGEST_SHOWN]}")

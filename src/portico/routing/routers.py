@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from portico.errors import NoEndpointAvailable
+from portico.errors import InvalidRequest, NoEndpointAvailable
 from portico.routing.needs import Needs, fits_pattern
 from portico.routing.preferences import invalid
 from portico.routing.refusals import availability, model_not_found, no_match
@@ -26,6 +26,7 @@ _COST_TIERS: Mapping[str, Tier] = {
     "max": "large",
 }
 _FREE_CHOICES = 3
+_MOST_PATTERNS = 1024
 
 
 class RouterLists(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,15 +94,28 @@ def parse_auto_router(plugins: bytes | None) -> AutoRouterWish:
     """
     if plugins is None:
         return AutoRouterWish()
+    path = "plugins"
     try:
-        entries = _decode_plugins(plugins) or ()
-        for entry in entries:
-            wish = _decode_wish(entry) if b'"auto-router"' in bytes(entry) else AutoRouterWish()
+        for place, entry in enumerate(_decode_plugins(plugins) or ()):
+            if b'"auto-router"' not in bytes(entry):
+                continue
+            path = f"plugins.{place}"
+            wish = _decode_wish(entry)
+            _check_patterns(wish, path)
             if wish.id == "auto-router":
                 return wish if wish.enabled is not False else AutoRouterWish()
     except msgspec.ValidationError as error:
-        raise invalid("plugins", error) from None
+        raise invalid(path, error) from None
     return AutoRouterWish()
+
+
+def _check_patterns(wish: AutoRouterWish, path: str) -> None:
+    for name in ("allowed_models", "excluded_models"):
+        patterns = getattr(wish, name) or ()
+        if len(patterns) > _MOST_PATTERNS or any(len(p) > _MOST_PATTERNS for p in patterns):
+            raise InvalidRequest(
+                f"{path}.{name}: at most {_MOST_PATTERNS} patterns of {_MOST_PATTERNS} characters"
+            )
 
 
 _decode_plugins = msgspec.json.Decoder(tuple[msgspec.Raw, ...] | None).decode

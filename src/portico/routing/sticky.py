@@ -13,7 +13,8 @@ from portico.routing.needs import Remembered
 IDLE_MS = 600_000
 """How long a conversation is remembered after its last success."""
 
-_MOST_ENTRIES = 100_000
+_MOST_ENTRIES = 50_000
+_LONGEST_NAME = 64
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +49,8 @@ def conversation_of(
     """
     for name in named:
         if name:
-            return Conversation(id=f"={name}", explicit=True)
+            short = name if len(name) <= _LONGEST_NAME else _digest(name.encode())
+            return Conversation(id=f"={short}", explicit=True)
     if messages is None:
         return None
     opening = [system, b"", b""]
@@ -61,8 +63,11 @@ def conversation_of(
                 break
     except msgspec.DecodeError:
         return None
-    digest = hashlib.blake2b(b"\0".join(opening), digest_size=16)
-    return Conversation(id=digest.hexdigest(), explicit=False)
+    return Conversation(id=_digest(b"\0".join(opening)), explicit=False)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def sticky_key(account: str, model: str, conversation: Conversation) -> str:

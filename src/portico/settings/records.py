@@ -150,8 +150,6 @@ class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
         data_collection: `"deny"` uses only endpoints declared not to collect data.
         tools_unsupported: what happens to a request with tools where no
             endpoint of the model takes them: an error, or the tools are ignored.
-        auto_exacto: put endpoints last that break tool calls far more often
-            than others of their model, for requests with tools.
         allow_shared_after_byok: when a key that came with the request fails,
             use the gateway's own key of that provider and charge for it.
         sticky_idle_s: seconds for which a conversation is kept at the endpoint
@@ -164,7 +162,6 @@ class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
     zdr: bool = False
     data_collection: Literal["allow", "deny"] = "allow"
     tools_unsupported: Literal["error", "ignore"] = "error"
-    auto_exacto: bool = False
     allow_shared_after_byok: bool = False
     sticky_idle_s: Seconds = 600.0
 

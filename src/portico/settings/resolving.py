@@ -1,6 +1,6 @@
 """Which providers can be used, given the settings and the environment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -68,15 +68,19 @@ def resolve_providers(settings: Settings, environ: Mapping[str, str]) -> Resolve
         if said.credentials and slug in providers
     }
     return ResolvedProviders(
-        providers=providers,
-        secrets=secrets,
-        local=local,
-        warnings=tuple(warnings),
-        credentials={slug: tuple(key for key, _ in named) for slug, named in several.items()},
-        credential_secrets={
+        providers=providers, secrets=secrets, local=local, warnings=tuple(warnings),
+        **_by_name(several),
+    )  # fmt: skip
+
+
+def _by_name(several: Mapping[str, Sequence[tuple[Credential, Secret]]]) -> dict[str, Any]:
+    """The fields of `ResolvedProviders` for providers with named keys."""
+    return {
+        "credentials": {slug: tuple(key for key, _ in named) for slug, named in several.items()},
+        "credential_secrets": {
             (slug, key.name): value for slug, named in several.items() for key, value in named
         },
-    )
+    }
 
 
 def _private(slug: str) -> Provider:

@@ -3,6 +3,7 @@
 from portico.dialects import DIALECTS
 from portico.explaining import as_json
 from portico.resources import Call
+from portico.routing.credentials import parse_request_keys
 from portico.server.asgi import AsgiReply, read_body
 from portico.server.request import Request, Route, Site, answer_json
 
@@ -15,7 +16,9 @@ async def explain(site: Site, request: Request, reply: AsgiReply) -> None:
     sent and nothing is charged."""
     body = await read_body(request.headers, request.receive, site.max_body_bytes)
     call = Call(principal=request.who(), body=body, session_id=request.header(b"x-session-id"))
-    await answer_json(reply, {"data": as_json(site.gateway.explain(call, _SURFACE))})
+    brought = parse_request_keys(request.header(b"x-provider-api-keys"))
+    told = site.gateway.explain(call, _SURFACE, brought=brought)
+    await answer_json(reply, {"data": as_json(told)})
 
 
 EXPLAIN = Route(method="POST", path="/route/explain", access="key", handler=explain)
