@@ -4,6 +4,7 @@ import re
 
 # Source of prices (genai-prices provider) to Portico's provider slug.
 HOSTS = {
+    "anthropic": "anthropic",
     "avian": "avian",
     "baseten": "baseten",
     "cerebras": "cerebras",
@@ -27,6 +28,7 @@ HOSTS = {
 
 # Providers that serve their own models under bare names, and the author in their slugs.
 FIRST_PARTY = {
+    "anthropic": "anthropic",
     "deepseek": "deepseek",
     "google-ai-studio": "google",
     "minimax": "minimax",
@@ -59,6 +61,30 @@ ORGANISATIONS = {
 
 # Native ids whose slug cannot be derived: provider to native id to slug.
 KNOWN_SLUGS = {
+    "anthropic": {
+        "claude-3-haiku-20240307": "anthropic/claude-3-haiku",
+        "claude-3-5-haiku-20241022": "anthropic/claude-3.5-haiku",
+        "claude-3-7-sonnet-20250219": "anthropic/claude-3.7-sonnet",
+        "claude-fable-5": "anthropic/claude-fable-5",
+        "claude-fable-5-1": "anthropic/claude-fable-5.1",
+        "claude-fable-5-2": "anthropic/claude-fable-5.2",
+        "claude-haiku-4-5": "anthropic/claude-haiku-4.5",
+        "claude-haiku-5-5": "anthropic/claude-haiku-5.5",
+        "claude-mythos-5-2": "anthropic/claude-mythos-5.2",
+        "claude-opus-4-0": "anthropic/claude-opus-4",
+        "claude-opus-4-1": "anthropic/claude-opus-4.1",
+        "claude-opus-4-5": "anthropic/claude-opus-4.5",
+        "claude-opus-4-6": "anthropic/claude-opus-4.6",
+        "claude-opus-4-7": "anthropic/claude-opus-4.7",
+        "claude-opus-4-8": "anthropic/claude-opus-4.8",
+        "claude-opus-5": "anthropic/claude-opus-5",
+        "claude-opus-5-5": "anthropic/claude-opus-5.5",
+        "claude-sonnet-4-0": "anthropic/claude-sonnet-4",
+        "claude-sonnet-4-5": "anthropic/claude-sonnet-4.5",
+        "claude-sonnet-4-6": "anthropic/claude-sonnet-4.6",
+        "claude-sonnet-5": "anthropic/claude-sonnet-5",
+        "claude-sonnet-5-5": "anthropic/claude-sonnet-5.5",
+    },
     "cerebras": {
         "llama-3.3-70b": "meta-llama/llama-3.3-70b-instruct",
         "llama3.1-8b": "meta-llama/llama-3.1-8b-instruct",
@@ -201,6 +227,18 @@ KNOWN_SLUGS = {
 
 # Ids of the price data that the provider's own API does not know.
 ALIASES_ONLY = {
+    "anthropic": frozenset(
+        {
+            "claude-v1",
+            "claude-2",
+            "claude-3-sonnet",
+            "claude-3-opus-latest",
+            "claude-3-haiku",
+            "claude-3-5-sonnet",
+            "claude-3-5-haiku-latest",
+            "claude-3-7-sonnet-latest",
+        }
+    ),
     "deepseek": frozenset({"deepseek-v3.1-terminus", "deepseek-v3.2", "deepseek-v3.2-exp"}),
     "google-ai-studio": frozenset(
         {"gemini-flash-1.5", "gemini-flash-1.5-8b", "gemini-pro", "gemini-pro-1.5", "gemma-3"}

@@ -9,6 +9,7 @@ from portico.catalog import (
     FREE,
     RESERVED_SUFFIXES,
     EndpointDeclaration,
+    ProviderDeclaration,
     build_snapshot,
     find_model,
     local_slug,
@@ -18,6 +19,7 @@ from portico.catalog import (
 )
 from portico.jsonio import dumps
 from portico.providers import PROVIDERS, Provider
+from portico.routing.variants import KNOWN
 from portico.vocabulary import Pricing
 
 SHIPPED = resources.files("portico").joinpath("data/catalog.json").read_bytes()
@@ -293,3 +295,62 @@ def test_aliases_lead_to_models_and_never_hide_one():
 
     assert set(made.aliases.values()) <= set(made.models)
     assert not set(made.aliases) & set(made.models)
+
+
+def test_every_suffix_that_can_be_called_is_reserved():
+    assert set(KNOWN) <= RESERVED_SUFFIXES
+
+
+def test_a_declared_tag_adds_a_second_endpoint_like_the_first_with_a_price_of_its_own():
+    said = EndpointDeclaration(
+        model="acme/orca",
+        provider="two",
+        tag="two/flex",
+        service_tier="flex",
+        pricing=FREE,
+        zdr=True,
+        weight=0.5,
+    )
+
+    _, fast, flex = snapshot(ONE, TWO, declarations=[said]).models["acme/orca"].endpoints
+
+    assert (flex.tag, flex.service_tier, flex.pricing, flex.zdr) == ("two/flex", "flex", FREE, True)
+    assert (flex.upstream_model, flex.context_tokens, flex.weight) == ("Orca", 8192, 0.5)
+    assert (fast.tag, fast.service_tier, fast.zdr) == ("two/fast", None, None)
+
+
+def test_a_second_endpoint_without_a_price_is_not_given_the_first_ones():
+    said = EndpointDeclaration(model="acme/orca", provider="two", tag="two/eu")
+
+    assert snapshot(TWO, declarations=[said]).models["acme/orca"].endpoints[1].pricing is None
+
+
+def test_a_declared_tag_that_exists_changes_that_endpoint():
+    said = EndpointDeclaration(
+        model="acme/orca",
+        provider="two",
+        tag="two/fast",
+        trains=False,
+        priority=2,
+        distillable=True,
+    )
+
+    orca = snapshot(TWO, declarations=[said]).models["acme/orca"]
+
+    assert [(e.tag, e.trains, e.priority) for e in orca.endpoints] == [("two/fast", False, 2)]
+    assert orca.distillable is True
+
+
+def test_what_is_said_of_a_provider_lies_below_what_is_said_of_an_endpoint():
+    declared = {"two": ProviderDeclaration(zdr=True, trains=False, weight=3.0, priority=1)}
+    said = EndpointDeclaration(model="acme/orca", provider="two", zdr=False, weight=0.5)
+
+    models = build_snapshot(
+        DATA, {"one": ONE, "two": TWO}, [said], {"two": ["local"]}, declared=declared
+    ).models
+
+    one, two = models["acme/orca"].endpoints
+    assert (one.zdr, one.trains, one.weight, one.priority) == (None, None, 1.0, 0)
+    assert (two.zdr, two.trains, two.weight, two.priority) == (False, False, 0.5, 1)
+    assert models["acme/koi"].endpoints[0].zdr is True
+    assert models["two/local"].endpoints[0].weight == 3.0

@@ -179,13 +179,18 @@ class Answering:
             self._resources.health.record(seen.candidate, observation, now_s)
 
     def _request(self, endpoint: Endpoint, access: ProviderAccess) -> UpstreamRequest:
+        quirks = access.quirks
+        if endpoint.max_completion_tokens is not None:
+            quirks = msgspec.structs.replace(
+                quirks, output_limit_tokens=endpoint.max_completion_tokens
+            )
         body, _ = request_between(
             self._surface,
             access.dialect,
             self._head,
             endpoint.upstream_model,
             endpoint.supported_parameters,
-            access.quirks,
+            quirks,
         )
         path = access.dialect.path
         return UpstreamRequest(

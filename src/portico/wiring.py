@@ -37,6 +37,7 @@ from portico.settings import (
 )
 from portico.simulator import Simulator
 from portico.storage.sqlite import SqliteStore
+from portico.transport.http1 import Http1Transport
 from portico.transport.live import LiveTransport
 from portico.transport.replaying import ReplayingTransport
 from portico.transport.switching import SwitchingTransport
@@ -92,7 +93,7 @@ async def assemble(
         OSError: the data directory cannot be used.
     """
     resolved = resolve_providers(settings, environ)
-    live = LiveTransport(use_environment_proxies=_has_proxy(environ))
+    live = _live_transport(environ)
     local = {} if force_demo else await _running_servers(resolved.local)
     found = {**resolved.providers, **{slug: resolved.local[slug] for slug in local}}
     if found and not force_demo:
@@ -147,7 +148,7 @@ def _rules(settings: Settings, resolved: ResolvedProviders, *, demo: bool) -> Ro
     return msgspec.structs.replace(rules, routers=lists, credentials={})
 
 
-async def _demo_supply(live: LiveTransport) -> _Supply:
+async def _demo_supply(live: Transport) -> _Supply:
     """Recordings in the place of their providers, and the simulator over a real socket."""
     simulator = Simulator()
     await simulator.start()
@@ -284,6 +285,13 @@ async def _listed(session: aiohttp.ClientSession, provider: Provider) -> list[st
 
 def _origin(url: str) -> str:
     return "/".join(url.split("/", 3)[:3])
+
+
+def _live_transport(environ: Mapping[str, str]) -> Transport:
+    """Our own client; it knows no proxies, so where one is set aiohttp takes its place."""
+    if _has_proxy(environ):
+        return LiveTransport(use_environment_proxies=True)
+    return Http1Transport()
 
 
 def _has_proxy(environ: Mapping[str, str]) -> bool:

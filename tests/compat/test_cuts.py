@@ -83,10 +83,15 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
         return self.ends[-1][0]
 
     def said_before(self, cut: Cut) -> Said:
-        return max((end for end in self.ends if end[0] <= cut.at_byte), default=(0, Said()))[1]
+        reached = self.reached(cut)
+        return max((end for end in self.ends if end[0] <= reached), default=(0, Said()))[1]
 
     def must_break(self, cut: Cut) -> bool:
-        return cut.at_byte < self.finish_byte
+        return self.reached(cut) < self.finish_byte
+
+    def reached(self, cut: Cut) -> int:
+        """The end of a stream also ends an event that lacks only its blank line; silence does not."""
+        return cut.at_byte if cut.how == "stall" else cut.at_byte + len("\n\n")
 
     def must_complete(self, cut: Cut) -> bool:
         return cut.at_byte >= self.length

@@ -1,6 +1,6 @@
 """The dialects, by name, and the relay between two of them."""
 
-from portico.dialects import openai_chat
+from portico.dialects import anthropic_messages, gemini, openai_chat
 from portico.dialects.base import (
     Dialect,
     Envelope,
@@ -14,6 +14,8 @@ from portico.dialects.relay import PassthroughRelay, StreamRelay
 
 DIALECTS: dict[str, Dialect] = {
     openai_chat.DIALECT.name: openai_chat.DIALECT,
+    anthropic_messages.DIALECT.name: anthropic_messages.DIALECT,
+    gemini.DIALECT.name: gemini.DIALECT,
 }
 
 
@@ -40,10 +42,10 @@ def request_between(
 def relay_between(
     upstream: Dialect, surface: Dialect, quirks: Quirks, envelope: Envelope
 ) -> StreamRelay:
-    """The relay for one attempt: passthrough where both sides speak the same dialect."""
+    """The relay for one attempt: by the shortcut for added text where the upstream has one."""
     decoder = upstream.stream_decoder(quirks, envelope.generation_id)
     encoder = surface.stream_encoder(envelope)
-    if upstream is surface and upstream.added_text is not None:
+    if upstream.added_text is not None:
         return PassthroughRelay(decoder, encoder, upstream.added_text)
     return StreamRelay(decoder, encoder)
 

@@ -104,7 +104,8 @@ def encode_request(
         body["tool_choice"] = _encode_tool_choice(request.tool_choice)
     if request.reasoning is not None:
         body["reasoning"] = _encode_wish(request.reasoning)
-    body.update(request.extra or {})
+    if request.dialect is None:
+        body.update(request.extra or {})
     fields = {name: msgspec.Raw(dumps(value)) for name, value in body.items()}
     sent = frozenset(fields.keys() & PARAMETERS)
     return finish_body(fields, sent, supported, quirks, stream=request.stream)

@@ -37,7 +37,9 @@ GATEWAY_FIELDS = (
     "trace", "debug", "metadata", "include_reasoning", "cache_control", "prompt",
 )  # fmt: skip
 """What this gateway understands itself and no provider is sent."""
-_MARK = re.compile(rb'"(?:cache_control"|reasoning|annotations"|images")')
+_MARK = re.compile(
+    rb'"(?:cache_control"|reasoning|annotations"|images"|content_parts"|citations"|is_error")'
+)
 _GATEWAY_FIELDS = frozenset(GATEWAY_FIELDS)
 _NOTHING: frozenset[str] = frozenset()
 # spelt in another way, not dropped
@@ -46,6 +48,7 @@ _NEVER_DROPPED = frozenset(
 )
 _MESSAGE_GATEWAY_FIELDS = (
     "cache_control", "reasoning", "reasoning_content", "reasoning_details", "annotations", "images",
+    "content_parts", "citations", "is_error",
 )  # fmt: skip
 _PROMPT_FIELDS = ("messages", "prompt", "tools", "response_format")
 _MODALITY = {
@@ -338,3 +341,4 @@ def _strip(item: JsonObject) -> None:
         for part in item.get(key) or () if isinstance(item.get(key), list) else ():
             if isinstance(part, dict):
                 part.pop("cache_control", None)
+                part.pop("citations", None)

@@ -1,0 +1,221 @@
+"""Messages requests: what a client's body says, and the body for an upstream of this dialect.
+
+The upstream of the same dialect gets the client's own bytes, member by
+member: only the model, the gateway's own members and a missing output cap are
+touched.
+"""
+
+import re
+from typing import Any, Literal
+
+import msgspec
+
+from portico.dialects.anthropic_messages.families import family_of
+from portico.dialects.anthropic_messages.thinking import FOREIGN, is_foreign
+from portico.dialects.base import Quirks, RawFields, RequestHead
+from portico.dialects.hygiene import check_json
+from portico.errors import InvalidRequest
+from portico.jsonio import JsonError, JsonObject, dumps, loads
+
+_GATEWAY_FIELDS = (
+    "models", "fallbacks", "route", "provider", "plugins", "preset", "session_id", "trace", "user",
+    "transforms", "usage",
+)  # fmt: skip
+_NAMES = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "max_tokens": "max_tokens",
+    "stop_sequences": "stop",
+    "tools": "tools",
+    "tool_choice": "tool_choice",
+    "thinking": "reasoning",
+}
+"""Members of this dialect and the parameters of listings that they are."""
+
+_KEPT = frozenset({"max_tokens", "reasoning"})
+_MODALITY = {"image": "image", "document": "file"}
+_DATE = re.compile(r"(?:-latest|-20\d{6})$|\[[0-9a-z]+\]$")
+_VERSION = re.compile(r"(?<=-)(\d{1,2})-(\d{1,2})(?=-|$)")
+_MARKS = (FOREIGN.encode(), b'"signature":""', b'"signature": ""')
+
+
+class _Message(msgspec.Struct):
+    role: Literal["user", "assistant", "system"]
+    content: str | list[JsonObject]
+
+
+class _Fallback(msgspec.Struct):
+    model: str
+
+
+class _Body(msgspec.Struct):
+    """The members this gateway understands, with the types it insists on."""
+
+    messages: list[_Message]
+    model: str | None = None
+    models: list[str] | None = None
+    fallbacks: list[_Fallback] | None = None
+    max_tokens: int | None = None
+    system: str | list[JsonObject] | None = None
+    stream: bool | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop_sequences: list[str] | None = None
+    tools: list[JsonObject] | None = None
+    tool_choice: JsonObject | None = None
+    thinking: JsonObject | None = None
+    output_config: JsonObject | None = None
+    metadata: JsonObject | None = None
+    provider: JsonObject | None = None
+    user: str | None = None
+    session_id: str | None = None
+
+
+_decode_body = msgspec.json.Decoder(_Body).decode
+_decode_fields = msgspec.json.Decoder(RawFields).decode
+
+
+def read_head(body: bytes) -> RequestHead:
+    """Read and check a client's body.
+
+    Raises:
+        InvalidRequest: it is not a JSON object, or a member has a wrong type; the
+            message names the path (`messages.0.role: ...`).
+    """
+    check_json(body)
+    try:
+        fields = _decode_fields(body)
+        typed = _decode_body(body)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(_explain(error)) from None
+    except RecursionError:
+        raise InvalidRequest("The request body is nested too deeply.") from None
+    except JsonError as error:
+        raise InvalidRequest(f"The request body is not valid JSON: {error}") from None
+    _check(typed)
+    prompt = ("system", "messages", "tools", "output_config")
+    user = typed.user or (typed.metadata or {}).get("user_id")
+    return RequestHead(
+        models=_models(typed),
+        stream=bool(typed.stream),
+        fields=fields,
+        prompt_bytes=b"".join(bytes(fields[name]) for name in prompt if name in fields),
+        max_output_tokens=typed.max_tokens,
+        parameters=_parameters(typed),
+        media=_media(typed.messages),
+        preferences=typed.provider,
+        user=user if isinstance(user, str) else None,
+        session_id=typed.session_id,
+    )
+
+
+def _check(body: _Body) -> None:
+    if not body.messages:
+        raise InvalidRequest("messages: at least one message is required")
+    if body.max_tokens is not None and body.max_tokens < 1:
+        raise InvalidRequest(f"max_tokens: expected at least 1, got {body.max_tokens}")
+    if body.models and body.fallbacks:
+        raise InvalidRequest("fallbacks: send either models or fallbacks")
+    if len(body.fallbacks or ()) > 3:
+        raise InvalidRequest("fallbacks: at most 3 models can be named")
+    if body.session_id is not None and len(body.session_id) > 256:
+        raise InvalidRequest("session_id: at most 256 characters")
+
+
+def _models(body: _Body) -> tuple[str, ...]:
+    names = [body.model] if body.model else []
+    names += body.models or [fallback.model for fallback in body.fallbacks or ()]
+    if not names:
+        raise InvalidRequest("model: name a model, for example by one of the ids of GET /models")
+    return tuple(dict.fromkeys(map(slug_of, names)))
+
+
+def slug_of(name: str) -> str:
+    """The public slug of a name as the vendor's own clients write it; others stay.
+
+    >>> slug_of("claude-sonnet-4-5-20250929"), slug_of("claude-3-5-haiku-latest")
+    ('anthropic/claude-sonnet-4.5', 'anthropic/claude-3.5-haiku')
+    >>> slug_of("claude-opus-4-8[1m]"), slug_of("acme/orca-2")
+    ('anthropic/claude-opus-4.8', 'acme/orca-2')
+    """
+    if "/" in name or not name.startswith("claude-"):
+        return name
+    bare = name
+    while (shorter := _DATE.sub("", bare)) != bare:
+        bare = shorter
+    return "anthropic/" + _VERSION.sub(r"\1.\2", bare).removesuffix(".0")
+
+
+def _parameters(body: _Body) -> frozenset[str]:
+    sent = {_NAMES[name] for name in _NAMES if getattr(body, name) is not None}
+    config = body.output_config or {}
+    if config.get("format"):
+        sent.add("response_format")
+    if config.get("effort"):
+        sent.add("verbosity")
+    return frozenset(sent)
+
+
+def _media(messages: list[_Message]) -> tuple[tuple[str, int], ...]:
+    """Modality and size in bytes of every block that is not text."""
+    found: list[tuple[str, int]] = []
+    for message in messages:
+        blocks: list[Any] = list(message.content) if isinstance(message.content, list) else []
+        while blocks:
+            block = blocks.pop(0)
+            if not isinstance(block, dict):
+                continue
+            kind = block.get("type")
+            if kind == "tool_result" and isinstance(block.get("content"), list):
+                blocks = [*block["content"], *blocks]
+            elif isinstance(kind, str) and kind in _MODALITY:
+                found.append((_MODALITY[kind], len(dumps(block))))
+    return tuple(found)
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    """msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role: ...`."""
+    what, _, path = str(error).partition(" - at `$")
+    path = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")).replace("[...]", ".*").lstrip(".")
+    return f"{path}: {what}" if path else f"The request body: {what}"
+
+
+def upstream_body(
+    head: RequestHead, model: str, supported: frozenset[str], quirks: Quirks
+) -> tuple[bytes, frozenset[str]]:
+    """The body for an upstream of this dialect, and what had to be dropped."""
+    fields = dict(head.fields)
+    user = fields.get("user")
+    for name in _GATEWAY_FIELDS:
+        fields.pop(name, None)
+    fields["model"] = _raw(model)
+    if user is not None and "metadata" not in fields:
+        fields["metadata"] = _raw({"user_id": head.user})
+    if head.max_output_tokens is None:
+        limit = quirks.output_limit_tokens or family_of(model).output_tokens
+        fields["max_tokens"] = _raw(limit)
+    dropped = (head.parameters & frozenset(_NAMES.values())) - supported - _KEPT
+    dropped = dropped if supported else frozenset()
+    for native, name in _NAMES.items():
+        if name in dropped:
+            fields.pop(native, None)
+    if any(mark in bytes(fields["messages"]) for mark in _MARKS):
+        fields["messages"] = _raw(_without_foreign_thinking(loads(fields["messages"])))
+    if quirks.patch_request is not None:
+        quirks.patch_request(fields)
+    return dumps(fields), dropped
+
+
+def _raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(dumps(value))
+
+
+def _without_foreign_thinking(messages: list[JsonObject]) -> list[JsonObject]:
+    """Take out thinking that another family signed, or nobody: it would be refused."""
+    for message in messages:
+        content = message["content"]
+        if isinstance(content, list):
+            message["content"] = [block for block in content if not is_foreign(block)]
+    return [message for message in messages if message["content"]]

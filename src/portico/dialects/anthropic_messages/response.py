@@ -1,0 +1,215 @@
+"""Whole answers of the Messages API, in and out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from portico.dialects.anthropic_messages.citations import split_citations
+from portico.dialects.anthropic_messages.errors import error_inside
+from portico.dialects.anthropic_messages.finish import decode_stop, encode_stop
+from portico.dialects.anthropic_messages.thinking import decode_block, encode_block
+from portico.dialects.anthropic_messages.tool_ids import ToolIds
+from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
+from portico.dialects.anthropic_messages.usage import decode_usage, encode_usage, tier_of
+from portico.dialects.base import Envelope, Quirks
+from portico.dialects.openai_chat.usage import usd_number
+from portico.errors import UpstreamUnavailable
+from portico.jsonio import JsonError, JsonObject, dumps, loads
+from portico.vocabulary import (
+    ChatResponse,
+    Choice,
+    Cost,
+    JsonFields,
+    Reasoning,
+    ToolCall,
+    Usage,
+)
+
+_TOP_EXTRAS = ("container", "context_management")
+
+
+def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
+    """Read a 200 body.
+
+    Raises:
+        UpstreamError: it is an error object, not JSON, or holds no message.
+    """
+    try:
+        parsed: Any = loads(body)
+    except JsonError as error:
+        raise UpstreamUnavailable("the upstream's answer is not JSON") from error
+    if not isinstance(parsed, dict):
+        raise UpstreamUnavailable("the upstream's answer is not a JSON object")
+    if quirks.patch is not None:
+        quirks.patch(parsed)
+    if parsed.get("error") or not isinstance(parsed.get("content"), list):
+        raise error_inside(parsed)
+    try:
+        return _response(parsed)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise UpstreamUnavailable("the upstream's answer cannot be read") from error
+
+
+def _response(body: JsonObject) -> ChatResponse:
+    usage = body.get("usage") or {}
+    return ChatResponse(
+        choices=(_choice(body),),
+        upstream_id=body.get("id"),
+        upstream_model=body.get("model"),
+        service_tier=tier_of(usage),
+        usage=decode_usage(usage),
+        extra=extras_of(body),
+    )
+
+
+def extras_of(body: JsonObject) -> JsonObject:
+    """Members beside the content that say something to a client of any dialect."""
+    extras = {name: body[name] for name in _TOP_EXTRAS if body.get(name)}
+    edits = extras.get("context_management")
+    if isinstance(edits, dict) and not any(edits.values()):  # nothing was edited
+        del extras["context_management"]
+    return extras
+
+
+def _choice(body: JsonObject) -> Choice:
+    content = _Content()
+    for block in body["content"]:
+        content.add(block)
+    native = body.get("stop_reason")
+    calls = tuple(content.calls)
+    text = "".join(content.texts)
+    return Choice(
+        content=text if text or not calls else None,
+        refusal=refusal_of(body.get("stop_details")),
+        reasoning=tuple(content.reasoning),
+        tool_calls=calls,
+        annotations=tuple(content.annotations),
+        finish_reason=decode_stop(native, has_tool_calls=bool(calls)),
+        native_finish_reason=native,
+        extra=content.extra(),
+    )
+
+
+def refusal_of(details: object) -> str | None:
+    """What the upstream says about a refusal, for a person; None if nothing."""
+    if not isinstance(details, dict) or details.get("type") != "refusal":
+        return None
+    explanation = details.get("explanation")
+    return explanation if isinstance(explanation, str) and explanation else None
+
+
+class _Content:
+    """Sorts the blocks of one answer by what they are. One instance per answer."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.reasoning: list[Reasoning] = []
+        self.calls: list[ToolCall] = []
+        self.annotations: list[JsonObject] = []
+        self._citations: list[JsonObject] = []
+        self._others: list[JsonObject] = []
+        self._length = 0
+
+    def add(self, block: JsonObject) -> None:
+        match block["type"]:
+            case "text":
+                self._text(block["text"], block.get("citations") or ())
+            case "thinking" | "redacted_thinking":
+                if (item := decode_block(block)) is not None:
+                    self.reasoning.append(item)
+            case "tool_use":
+                arguments = dumps(block.get("input") or {}).decode()
+                self.calls.append(ToolCall(id=block["id"], name=block["name"], arguments=arguments))
+            case _:
+                self._others.append(block)
+
+    def _text(self, text: str, citations: Sequence[Any]) -> None:
+        start, self._length = self._length, self._length + len(text)
+        self.texts.append(text)
+        pages, others = split_citations(citations, start=start, end=self._length)
+        self.annotations.extend(pages)
+        self._citations.extend(others)
+
+    def extra(self) -> JsonFields:
+        fields: JsonFields = {}
+        if self._citations:
+            fields["citations"] = self._citations
+        if self._others:
+            fields[SERVER_BLOCKS] = self._others
+        return fields
+
+
+def encode_response(response: ChatResponse, envelope: Envelope, cost: Cost | None) -> bytes:
+    """Write the answer as a message (contract/other-apis 2)."""
+    choice = response.choices[0]
+    stop = encode_stop(choice.finish_reason, choice.native_finish_reason)
+    body: JsonObject = {
+        "id": envelope.generation_id,
+        "type": "message",
+        "role": "assistant",
+        "model": envelope.model,
+        "content": _blocks(choice, envelope),
+        "stop_reason": stop,
+        "stop_sequence": None,
+        "stop_details": {"type": "refusal", "explanation": choice.refusal}
+        if choice.refusal and stop == "refusal"
+        else None,
+        "container": None,
+        "usage": usage_with_cost(response.usage, response.service_tier, cost),
+        "provider": envelope.provider,
+    }
+    return dumps({**body, **(response.extra or {})})
+
+
+def usage_with_cost(usage: Usage | None, service_tier: str | None, cost: Cost | None) -> JsonObject:
+    """Usage in this dialect's terms, and the price in the gateway's."""
+    body = encode_usage(usage or Usage(), service_tier)
+    body["cost"] = usd_number((cost or Cost()).total_picousd)
+    body["is_byok"] = False
+    return body
+
+
+def _blocks(choice: Choice, envelope: Envelope) -> list[JsonObject]:
+    blocks: list[JsonObject] = []
+    if not envelope.exclude_reasoning:
+        blocks += [encode_block(item) for item in choice.reasoning]
+    others = (choice.extra or {}).get(SERVER_BLOCKS)
+    if isinstance(others, list):
+        blocks += [block for block in others if isinstance(block, dict) and "type" in block]
+    text = choice.content or ""
+    if choice.refusal and not text:
+        text = choice.refusal
+    if text:
+        blocks.append(text_block(text, choice))
+    ids = ToolIds()
+    for call in choice.tool_calls:
+        try:
+            arguments = loads(call.arguments or "{}")
+        except JsonError:
+            arguments = {"arguments": call.arguments}
+        call_id = ids.call(call.id)
+        blocks.append({"type": "tool_use", "id": call_id, "name": call.name, "input": arguments})
+    return blocks
+
+
+def text_block(text: str, choice: Choice) -> JsonObject:
+    """The text with the pages and documents it cites."""
+    block: JsonObject = {"type": "text", "text": text}
+    cited = [page_citation(item) for item in choice.annotations if "url_citation" in item]
+    others = (choice.extra or {}).get("citations")
+    if isinstance(others, list):
+        cited += others
+    if cited:
+        block["citations"] = cited
+    return block
+
+
+def page_citation(annotation: JsonFields) -> JsonObject:
+    """A `url_citation` as a citation of this dialect."""
+    page: Any = annotation["url_citation"]
+    return {
+        "type": "web_search_result_location",
+        "url": page.get("url"),
+        "title": page.get("title"),
+        "cited_text": page.get("content") or "",
+        "encrypted_index": "",
+    }

@@ -1,0 +1,245 @@
+"""Hub events to the events of a Messages stream (contract/other-apis 2).
+
+Blocks are strictly one after the other, whatever the upstream interleaves:
+fragments of a tool call wait until the calls before it are complete.
+"""
+
+from portico.dialects.anthropic_messages.errors import error_body
+from portico.dialects.anthropic_messages.finish import encode_stop
+from portico.dialects.anthropic_messages.response import page_citation, usage_with_cost
+from portico.dialects.anthropic_messages.thinking import encode_block
+from portico.dialects.anthropic_messages.tool_ids import ToolIds
+from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
+from portico.dialects.anthropic_messages.usage import encode_usage
+from portico.dialects.base import Envelope
+from portico.errors import GatewayError, StreamBroken
+from portico.jsonio import JsonObject, dumps
+from portico.vocabulary import (
+    Cost,
+    ExtraDelta,
+    Finish,
+    Reasoning,
+    ReasoningDelta,
+    RefusalDelta,
+    StreamEvent,
+    StreamUsage,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+)
+
+PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+"""What this dialect's clients are sent while they wait; they do not expect comments."""
+
+
+class MessageEncoder:
+    """One instance per stream. `message_start` waits for the first content.
+
+    Only the first answer is written: the dialect has one.
+    """
+
+    def __init__(self, envelope: Envelope) -> None:
+        self._envelope = envelope
+        self._usage: Usage | None = None
+        self._service_tier: str | None = None
+        self._finish: Finish | None = None
+        self._began = False
+        self._index = -1
+        self._open: str | None = None
+        self._text_head = b""  # what every delta of the open text block begins with
+        self._signature = ""
+        self._signed = False
+        self._ids = ToolIds()
+        self._calls: dict[int, _Call] = {}
+        self._current: _Call | None = None
+
+    def feed(self, event: StreamEvent) -> bytes:
+        """Bytes for one event; may be empty."""
+        if isinstance(event, TextDelta) and event.choice == 0:
+            return self.text(event.text)
+        if getattr(event, "choice", 0) != 0:
+            return b""
+        match event:
+            case RefusalDelta():
+                return self.text(event.text)
+            case ToolCallDelta():
+                return self._arguments(event)
+            case ReasoningDelta():
+                return self._reasoning(event.item)
+            case ToolCallStart():
+                return self._call(event)
+            case ExtraDelta():
+                return self._extra(event)
+            case StreamUsage():
+                self._usage = event.usage
+                self._service_tier = event.service_tier or self._service_tier
+            case Finish():
+                self._finish = self._finish or event
+        return b""
+
+    def text(self, text: str) -> bytes:
+        """More text of the answer."""
+        if not text:
+            return b""
+        if self._open == "text":
+            return self._text_head + dumps(text) + b"}}\n\n"
+        return self._open_text() + self._text_head + dumps(text) + b"}}\n\n"
+
+    def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
+        """The stop reason with usage and price, and the terminator."""
+        finish = self._finish or Finish(reason="stop")
+        delta = {
+            "stop_reason": encode_stop(finish.reason, finish.native_reason),
+            "stop_sequence": None,
+            **extra,
+        }
+        counted = usage_with_cost(usage or self._usage, self._service_tier, cost)
+        return b"".join(
+            (
+                self._begin(),
+                self._complete_calls(),
+                self._stop(),
+                _event("message_delta", {"delta": delta, "usage": counted}),
+                _event("message_stop", {}),
+            )
+        )
+
+    def error(self, error: GatewayError) -> bytes:
+        """The error event; nothing follows it."""
+        return b"event: error\ndata: " + dumps(error_body(error)) + b"\n\n"
+
+    def _begin(self) -> bytes:
+        if self._began:
+            return b""
+        self._began = True
+        usage = {**encode_usage(self._usage or Usage(), self._service_tier), "output_tokens": 1}
+        message: JsonObject = {
+            "id": self._envelope.generation_id,
+            "type": "message",
+            "role": "assistant",
+            "model": self._envelope.model,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": usage,
+            "provider": self._envelope.provider,
+        }
+        return _event("message_start", {"message": message}) + PING
+
+    def _start(self, block: JsonObject) -> bytes:
+        """Close what is open and open `block`."""
+        head = self._begin()
+        if self._current is not None:
+            head += self._complete_calls()
+        head += self._stop()
+        self._index += 1
+        self._open = str(block["type"])
+        return head + _event("content_block_start", {"index": self._index, "content_block": block})
+
+    def _open_text(self) -> bytes:
+        out = self._start({"type": "text", "text": ""})
+        sample = self._delta({"type": "text_delta", "text": ""})
+        self._text_head = sample.removesuffix(b'""}}\n\n')
+        return out
+
+    def _stop(self) -> bytes:
+        if self._open is None:
+            return b""
+        out = b""
+        if self._open == "thinking":
+            out = self._delta({"type": "signature_delta", "signature": self._signature})
+            self._signature, self._signed = "", False
+        self._open = None
+        return out + _event("content_block_stop", {"index": self._index})
+
+    def _delta(self, delta: JsonObject) -> bytes:
+        return _event("content_block_delta", {"index": self._index, "delta": delta})
+
+    def _reasoning(self, item: Reasoning) -> bytes:
+        """Text grows a thinking block; a signature or an opaque blob completes one."""
+        if self._envelope.exclude_reasoning:
+            return b""
+        block = encode_block(item)
+        if block["type"] == "redacted_thinking":
+            return self._start(block) + self._stop()
+        out = b""
+        if self._open != "thinking" or (self._signed and block["thinking"]):
+            out = self._start({"type": "thinking", "thinking": "", "signature": ""})
+        if block["thinking"]:
+            out += self._delta({"type": "thinking_delta", "thinking": block["thinking"]})
+        if item.data is not None or item.signature is not None:
+            self._signature, self._signed = block["signature"], True
+        return out
+
+    def _call(self, event: ToolCallStart) -> bytes:
+        """The first call is written as it comes; others wait until it is known to be complete."""
+        call = self._calls[event.index] = _Call(name=event.name, id=self._ids.call(event.id))
+        return b"" if self._current is not None else self._open_call(call)
+
+    def _open_call(self, call: "_Call") -> bytes:
+        start = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
+        out = self._start(start) + b"".join(map(self._fragment, call.held))
+        self._current, call.written, call.held = call, True, []
+        return out
+
+    def _arguments(self, event: ToolCallDelta) -> bytes:
+        call = self._calls[event.index]
+        if call is self._current:
+            return self._fragment(event.arguments)
+        if call.written:
+            raise StreamBroken("the upstream went back to a tool call after other content")
+        call.held.append(event.arguments)
+        return b""
+
+    def _fragment(self, text: str) -> bytes:
+        return self._delta({"type": "input_json_delta", "partial_json": text})
+
+    def _complete_calls(self) -> bytes:
+        """Write the calls that waited, in their order."""
+        self._current = None
+        waiting = [call for call in self._calls.values() if not call.written]
+        out = b""
+        for call in waiting:
+            out += self._open_call(call)
+            self._current = None
+        return out
+
+    def _extra(self, event: ExtraDelta) -> bytes:
+        out = b""
+        blocks = event.fields.get(SERVER_BLOCKS)
+        for block in blocks if isinstance(blocks, list) else ():
+            if isinstance(block, dict) and "type" in block:
+                out += self._start(block) + self._stop()
+        if cited := _citations(event.fields):  # they belong to the text so far
+            out += b"".join(map(self._citation, cited)) + self._stop()
+        return out
+
+    def _citation(self, citation: JsonObject) -> bytes:
+        head = b"" if self._open == "text" else self._open_text()
+        return head + self._delta({"type": "citations_delta", "citation": citation})
+
+
+class _Call:
+    """A tool call that is `written`, or is `held` until those before it are complete."""
+
+    def __init__(self, *, id: str, name: str) -> None:
+        self.id = id
+        self.name = name
+        self.written = False
+        self.held: list[str] = []
+
+
+def _citations(fields: JsonObject) -> list[JsonObject]:
+    """Cited pages, and documents in their own form."""
+    pages, others = fields.get("annotations"), fields.get("citations")
+    found = [
+        page_citation(item)
+        for item in (pages if isinstance(pages, list) else ())
+        if isinstance(item, dict) and "url_citation" in item
+    ]
+    return found + (others if isinstance(others, list) else [])
+
+
+def _event(name: str, fields: JsonObject) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + dumps({"type": name, **fields}) + b"\n\n"
