@@ -105,7 +105,7 @@ def _advice(left_picousd: int, endpoint: Endpoint, prompt_tokens: int) -> str:
 
 
 def close_generation(
-    generation: Generation, *, usage: Usage | None, reservation: Reservation
+    generation: Generation, *, usage: Usage | None, reservation: Reservation, is_byok: bool = False
 ) -> tuple[Generation, Cost | None]:
     """Fill in what a generation cost: the last step before it is settled.
 
@@ -119,12 +119,13 @@ def close_generation(
             `created_ms` decides on prices by time of day.
         usage: what the upstream counted, or an estimate of it; None: nothing came.
         reservation: what was held; a charge beyond it is an overrun.
+        is_byok: the caller's own key paid the provider.
 
     Returns:
         The row to settle, and the upstream's cost by side; None if it is unknown.
     """
     cost = _upstream_cost(usage, generation.pricing, generation.created_ms)
-    waiver = _waiver(generation, usage)
+    waiver: Waiver | None = "byok" if is_byok else _waiver(generation, usage)
     charged = 0 if cost is None or waiver is not None else cost.total_picousd
     closed = msgspec.structs.replace(
         generation,
@@ -134,6 +135,8 @@ def close_generation(
         overrun_picousd=max(0, charged - reservation.amount_picousd),
         waiver=waiver,
     )
+    if cost is not None and is_byok:
+        cost = msgspec.structs.replace(cost, is_byok=True)
     return closed, cost
 
 

@@ -10,11 +10,16 @@ import msgspec
 
 from portico.accounting import admit, close_generation
 from portico.delivery import Delivery
-from portico.dialects import Dialect, Envelope, RequestHead, relay_between, request_between
+from portico.dialects import Dialect, Envelope, relay_between
 from portico.errors import GatewayError, StorageUnavailable, StreamBroken, UpstreamError
-from portico.ports import UpstreamRequest, UpstreamResponse
-from portico.resources import Call, ProviderAccess, Resources
-from portico.routing import Attempt, Outcome, RoutePlan, attempt_flow, final_error
+from portico.jsonio import JsonObject
+from portico.planning import Planned
+from portico.ports import UpstreamResponse
+from portico.requesting import key_for, upstream_request
+from portico.resources import Call, Resources
+from portico.routing import Attempt, Candidate, Outcome, attempt_flow, final_error
+from portico.routing.credentials import REQUEST_KEY
+from portico.routing.metadata import router_metadata
 from portico.seen import Seen
 from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation
 from portico.watch import Watch
@@ -34,18 +39,20 @@ class Answering:
         resources: Resources,
         *,
         call: Call,
-        head: RequestHead,
         surface: Dialect,
-        route: RoutePlan,
+        planned: Planned,
         envelope: Envelope,
         created_ms: int,
         catalog_version: str,
+        shared_after_byok: bool,
     ) -> None:
         self._resources = resources
         self._call = call
-        self._head = head
+        self._head = planned.head
         self._surface = surface
-        self._route = route
+        self._route = planned.route
+        self._needs = planned.needs
+        self._shared_after_byok = shared_after_byok
         self._envelope = envelope
         self._created_ms = created_ms
         self._started_s = resources.clock_s()
@@ -59,7 +66,16 @@ class Answering:
         self._cancelled = False
         self._settled = False
 
-    async def admit(self, prompt_tokens: int) -> None:
+    @property
+    def answered(self) -> tuple[Candidate, int] | None:
+        """Who answered well, and how many tokens it read from its cache."""
+        seen = self._seen
+        if seen is None or self._error is not None or not self._settled:
+            return None
+        usage = seen.usage(b"")
+        return seen.candidate, usage.cache_read_tokens if usage else 0
+
+    async def admit(self) -> None:
         """Hold the most this request can cost at the dearest planned endpoint.
 
         Raises:
@@ -71,7 +87,7 @@ class Answering:
             generation_id=self._envelope.generation_id,
             key=self._call.principal.key,
             endpoints=self._route.endpoints,
-            prompt_tokens_bound=prompt_tokens,
+            prompt_tokens_bound=self._needs.prompt_tokens,
             max_output_tokens=self._head.max_output_tokens,
             default_output_tokens=self._resources.options.default_output_tokens,
             now_ms=self._created_ms,
@@ -98,7 +114,10 @@ class Answering:
         resources = self._resources
         flow = attempt_flow(
             self._route.candidates,
-            retries=resources.options.retries,
+            # who wants no fallback wants one attempt (contract/routing 12)
+            retries=0
+            if self._needs.preferences.allow_fallbacks is False
+            else resources.options.retries,
             admits=lambda candidate: resources.health.admits(candidate, resources.clock_s()),
         )
         attempt = next(flow)
@@ -127,16 +146,13 @@ class Answering:
                 await self._exchange(seen, watch, delivery)
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)
-            if access.secret:
-                error.conceal(access.secret)
+            if secret := key_for(attempt.candidate, access, self._call.brought_keys):
+                error.conceal(secret)
             self._errors.append((endpoint, error))
             self._attempts.append(seen.record(len(self._attempts), error.error_type))
             self._observe(seen, error)
-            waited_s = resources.clock_s() - self._started_s
             return Outcome(
-                error=error,
-                committed=self._committed,
-                out_of_time=waited_s > resources.options.first_token_within_s,
+                error=error, committed=self._committed, give_up=self._gives_up(seen, error)
             )
         except asyncio.CancelledError:
             self._attempts.append(seen.record(len(self._attempts), "cancelled"))
@@ -146,7 +162,10 @@ class Answering:
     async def _exchange(self, seen: Seen, watch: Watch, delivery: Delivery) -> None:
         """Send the request, relay the answer, settle, and send the end."""
         async with self._resources.transport.open(
-            self._request(seen.endpoint, seen.access), self._held()
+            upstream_request(
+                seen, self._head, self._surface, self._call.brought_keys, self._resources.options
+            ),
+            self._held(),
         ) as answer:
             seen.status = answer.status
             if not 200 <= answer.status < 300:
@@ -178,28 +197,15 @@ class Answering:
         if observation is not None:
             self._resources.health.record(seen.candidate, observation, now_s)
 
-    def _request(self, endpoint: Endpoint, access: ProviderAccess) -> UpstreamRequest:
-        quirks = access.quirks
-        if endpoint.max_completion_tokens is not None:
-            quirks = msgspec.structs.replace(
-                quirks, output_limit_tokens=endpoint.max_completion_tokens
-            )
-        body, _ = request_between(
-            self._surface,
-            access.dialect,
-            self._head,
-            endpoint.upstream_model,
-            endpoint.supported_parameters,
-            quirks,
+    def _gives_up(self, seen: Seen, error: UpstreamError) -> bool:
+        """No time is left; or the caller's own key was refused, and nobody else's may pay."""
+        waited_s = self._resources.clock_s() - self._started_s
+        own_key_refused = (
+            seen.candidate.credential == REQUEST_KEY
+            and error.upstream_status in {401, 403}
+            and not self._shared_after_byok
         )
-        path = access.dialect.path
-        return UpstreamRequest(
-            method="POST",
-            url=access.url + (path(endpoint.upstream_model, self._head.stream) if path else ""),
-            headers=access.headers,
-            body=body,
-            connect_within_s=self._resources.options.deadlines.connect_s,
-        )
+        return own_key_refused or waited_s > self._resources.options.first_token_within_s
 
     async def _stream(
         self, answer: UpstreamResponse, seen: Seen, watch: Watch, delivery: Delivery
@@ -246,13 +252,16 @@ class Answering:
         usage = seen.usage(self._head.prompt_bytes)
         if seen.relay is not None:
             seen.relay.usage = usage
+            seen.relay.extra.update(self._metadata())
             await delivery.finish(seen.relay.trailer(cost))
         elif seen.response is not None:
-            response = msgspec.structs.replace(seen.response, usage=usage)
+            extra = {**(seen.response.extra or {}), **self._metadata()}
+            response = msgspec.structs.replace(seen.response, usage=usage, extra=extra)
             await delivery.finish(self._surface.encode_response(response, self._envelope, cost))
 
     async def _fail(self, delivery: Delivery, error: UpstreamError) -> None:
         self._error = error if self._committed else final_error(self._errors)
+        self._error.beside.update(self._metadata())
         await self._settle()
         await self._tell(delivery, self._error)
 
@@ -268,12 +277,23 @@ class Answering:
             headers = [(name.lower().encode(), v.encode()) for name, v in error.headers.items()]
             await delivery.refuse(error.status, headers, body)
 
+    def _metadata(self) -> JsonObject:
+        """`openrouter_metadata`, for those who ask for it (contract/chat 11)."""
+        if not self._call.wants_metadata:
+            return {}
+        names = {slug: access.name for slug, access in self._resources.providers.items()}
+        told = router_metadata(self._route, self._attempts, names)
+        return {"openrouter_metadata": told}
+
     async def _settle(self) -> Cost | None:
         """Book the generation. The store finishes it even if nobody waits any more."""
         self._settled = True
         usage = self._seen.usage(self._head.prompt_bytes) if self._seen else None
         generation, cost = close_generation(
-            self._generation(), usage=usage, reservation=self._held()
+            self._generation(),
+            usage=usage,
+            reservation=self._held(),
+            is_byok=self._seen is not None and self._seen.candidate.is_byok,
         )
         await self._resources.store.settle(self._held(), generation, self._attempts)
         return cost

@@ -35,7 +35,8 @@ from typing import ClassVar
 class GatewayError(Exception):
     """Base class. `metadata` is JSON-safe and is shown to the client.
 
-    `headers` are response headers the error asks for (for example Retry-After).
+    `headers` are response headers the error asks for (for example Retry-After),
+    `beside` what stands beside the error in the body.
     """
 
     status: int = 500
@@ -47,6 +48,7 @@ class GatewayError(Exception):
         self.message = message
         self.metadata = metadata
         self.headers: dict[str, str] = {}
+        self.beside: dict[str, object] = {}
 
 
 class ClientError(GatewayError):

@@ -90,14 +90,14 @@ class Gateway:
         answering = Answering(
             self.resources,
             call=call,
-            head=head,
             surface=surface,
-            route=route,
+            planned=planned,
             envelope=self._envelope(head, route, generation_id, now_ms),
             created_ms=now_ms,
             catalog_version=self.snapshot.version,
+            shared_after_byok=self.planner.rules.shared_after_byok,
         )
-        await answering.admit(planned.needs.prompt_tokens)
+        await answering.admit()
         delivery = Delivery(
             reply,
             [(b"x-generation-id", generation_id.encode())],
@@ -105,6 +105,9 @@ class Gateway:
             stream=head.stream,
         )
         await answering.run(delivery)
+        if (answered := answering.answered) is not None:
+            candidate, cached_tokens = answered
+            self.planner.remember(planned, candidate, cached_tokens=cached_tokens, now_ms=now_ms)
 
     def _envelope(
         self, head: RequestHead, route: RoutePlan, generation_id: str, now_ms: int
@@ -130,7 +133,10 @@ def caller_of(call: Call) -> Caller:
     """Return what routing may know of who asks."""
     principal = call.principal
     return Caller(
-        account=principal.user_id, key_hash=principal.key.hash, session_id=call.session_id
+        account=principal.user_id,
+        key_hash=principal.key.hash,
+        session_id=call.session_id,
+        brought=frozenset(call.brought_keys),
     )
 
 

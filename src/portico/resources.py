@@ -10,11 +10,16 @@ from portico.routing.health import HealthTracker
 from portico.vocabulary import Principal
 
 
+def _unsigned(secret: str) -> tuple[tuple[str, str], ...]:
+    return ()
+
+
 class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     """How to call one provider: its chat URL, dialect, quirks, and signed headers.
 
     `headers` hold the provider's secret: never log or show them; `secret` is there
-    to be taken out of what the provider says. `replayed`:
+    to be taken out of what the provider says. `keys` are the operator's other ones
+    by name, `sign` makes the headers that carry a key. `replayed`:
     a recording answers in the provider's place. `facts` are what `GET
     /providers` tells about it.
     """
@@ -25,12 +30,19 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     headers: tuple[tuple[str, str], ...]
     secret: str | None = None
+    unsigned_headers: tuple[tuple[str, str], ...] = ()
+    sign: Callable[[str], tuple[tuple[str, str], ...]] = _unsigned
+    keys: Mapping[str, str] = {}
     quirks: Quirks = Quirks()
     replayed: bool = False
     facts: Mapping[str, object] = {}
 
     def __repr__(self) -> str:
         return f"ProviderAccess({self.slug})"
+
+    def signed_with(self, secret: str) -> tuple[tuple[str, str], ...]:
+        """The headers for a key other than the default one."""
+        return (*self.unsigned_headers, *self.sign(secret))
 
 
 class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +70,11 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One inference request as it reached a surface."""
+    """One inference request as it reached a surface.
+
+    `brought_keys` are the caller's own keys by provider slug, `wants_metadata` asks
+    for `openrouter_metadata` in the answer. Never log it.
+    """
 
     principal: Principal
     body: bytes
@@ -66,6 +82,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     http_referer: str | None = None
     app_title: str | None = None
     session_id: str | None = None
+    brought_keys: Mapping[str, str] = {}
+    wants_metadata: bool = False
+
+    def __repr__(self) -> str:
+        return f"Call({self.principal.key.label}, {len(self.body)} bytes)"
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True):

@@ -111,7 +111,12 @@ async def assemble(
         store=store,
         transport=supply.transport,
         providers={
-            slug: provider_access(provider, supply.secrets.get(slug), replayed=is_demo)
+            slug: provider_access(
+                provider,
+                supply.secrets.get(slug),
+                keys={n: s for (of, n), s in resolved.credential_secrets.items() if of == slug},
+                replayed=is_demo,
+            )
             for slug, provider in supply.providers.items()
         },
         options=_options(settings),
@@ -167,9 +172,13 @@ async def _demo_supply(live: Transport) -> _Supply:
 
 
 def provider_access(
-    provider: Provider, secret: Secret | None, *, replayed: bool = False
+    provider: Provider,
+    secret: Secret | None,
+    *,
+    keys: Mapping[str, Secret] | None = None,
+    replayed: bool = False,
 ) -> ProviderAccess:
-    """Bind a provider record to its dialect and key.
+    """Bind a provider record to its dialect and keys; `keys` are further ones by name.
 
     Raises:
         ConfigError: the dialect is not one of ours.
@@ -181,29 +190,28 @@ def provider_access(
         )
     key = secret.reveal() if secret else None
     dialect = DIALECTS[provider.dialect]
+    # a server that asks for no key is shown one all the same if a caller brings it
+    payable = (
+        msgspec.structs.replace(provider, auth="bearer") if provider.auth == "none" else provider
+    )
+    plain = (
+        ("Content-Type", "application/json"),
+        ("Accept", "application/json, text/event-stream"),
+        ("Accept-Encoding", "identity"),
+        ("User-Agent", f"portico/{__version__}"),
+        *provider.extra_headers,
+    )
     return ProviderAccess(
         slug=provider.slug,
         name=provider.name,
         dialect=dialect,
         url=provider.base_url + ("" if dialect.path else provider.chat_path),
-        headers=(
-            ("Content-Type", "application/json"),
-            ("Accept", "application/json, text/event-stream"),
-            ("Accept-Encoding", "identity"),
-            ("User-Agent", f"portico/{__version__}"),
-            *provider.extra_headers,
-            *auth_headers(provider, key),
-        ),
+        headers=(*plain, *auth_headers(provider, key)),
+        unsigned_headers=plain,
+        sign=lambda secret: auth_headers(payable, secret),
+        keys={name: secret.reveal() for name, secret in (keys or {}).items()},
         secret=key,
-        quirks=Quirks(
-            patch=provider.patch_chunk,
-            reasoning_outside_completion=provider.reasoning_outside_completion,
-            output_cap_field=provider.output_cap_field,
-            renamed_parameters=provider.renamed_parameters,
-            reasoning_field=provider.reasoning_field,
-            takes_stream_options=provider.takes_stream_options,
-            patch_request=provider.patch_request,
-        ),
+        quirks=_quirks(provider),
         replayed=replayed and provider.slug != _SIMULATOR.slug,
         facts={
             name: getattr(provider, name)
@@ -215,6 +223,18 @@ def provider_access(
                 "datacenters",
             )
         },
+    )
+
+
+def _quirks(provider: Provider) -> Quirks:
+    return Quirks(
+        patch=provider.patch_chunk,
+        reasoning_outside_completion=provider.reasoning_outside_completion,
+        output_cap_field=provider.output_cap_field,
+        renamed_parameters=provider.renamed_parameters,
+        reasoning_field=provider.reasoning_field,
+        takes_stream_options=provider.takes_stream_options,
+        patch_request=provider.patch_request,
     )
 
 

@@ -43,7 +43,7 @@ FINE = Outcome()
 DOWN = Outcome(error=UpstreamUnavailable("down"))
 LATE = Outcome(error=UpstreamTimeout("late"))
 BUSY = Outcome(error=UpstreamRateLimited("busy"))
-OUT_OF_TIME = Outcome(error=UpstreamTimeout("late"), out_of_time=True)
+OUT_OF_TIME = Outcome(error=UpstreamTimeout("late"), give_up=True)
 REFUSED = Outcome(error=UpstreamRejected("no"))
 MID_STREAM = Outcome(error=UpstreamUnavailable("cut"), committed=True)
 

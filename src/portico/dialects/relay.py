@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from portico.dialects.base import Events, StreamDecoder, StreamEncoder
 from portico.errors import StreamBroken, UpstreamError
-from portico.jsonio import JsonError
+from portico.jsonio import JsonError, JsonObject
 from portico.sse import ServerSentEvent, SSEParser
 from portico.vocabulary import (
     Cost,
@@ -43,6 +43,11 @@ class StreamRelay:
         self._parser = SSEParser()
         self._decoder = decoder
         self._encoder = encoder
+
+    @property
+    def extra(self) -> JsonObject:
+        """Further top-level fields for the end of the stream."""
+        return self._decoder.extra
 
     @property
     def done(self) -> bool:
@@ -117,7 +122,7 @@ class StreamRelay:
 
 
 class PassthroughRelay(StreamRelay):
-    """For an upstream that speaks the client's dialect: most chunks only add text.
+    """For an upstream with a shortcut for the commonest chunk, the one that only adds text.
 
     `added_text` recognises those; they skip the hub and are written around an
     envelope that was encoded once. The first chunk and every other kind take

@@ -31,17 +31,18 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """`committed` means the client has received content: from then on, no retry.
 
-    `out_of_time`: the wait for a first token has used up what a request may wait.
+    `give_up`: nothing else may be tried, whatever is left: the wait for a first
+    token has used up what a request may wait, or only the caller's own key may pay.
     """
 
     error: UpstreamError | None = None
     committed: bool = False
-    out_of_time: bool = False
+    give_up: bool = False
 
     @property
     def final(self) -> bool:
         """Whether nothing more can or need be tried."""
-        return self.error is None or self.committed or self.out_of_time
+        return self.error is None or self.committed or self.give_up
 
 
 def _always(_: Candidate) -> bool:

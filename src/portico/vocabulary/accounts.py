@@ -11,7 +11,7 @@ import msgspec
 from portico.vocabulary.catalog import Pricing
 
 LimitReset = Literal["daily", "weekly", "monthly"]
-Waiver = Literal["zero_completion", "upstream_error", "interrupted"]
+Waiver = Literal["zero_completion", "upstream_error", "interrupted", "byok"]
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +55,15 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """What a usage comes to at one price, by side. `request_picousd` is the flat part."""
+    """What a usage comes to at one price, by side. `request_picousd` is the flat part.
+
+    `is_byok`: the caller's own key paid the provider, so the caller owes nothing here.
+    """
 
     prompt_picousd: int = 0
     completion_picousd: int = 0
     request_picousd: int = 0
+    is_byok: bool = False
 
     @property
     def total_picousd(self) -> int:

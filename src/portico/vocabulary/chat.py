@@ -135,7 +135,10 @@ class ReasoningWish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation to continue. None everywhere means "the client did not send it"."""
+    """A conversation to continue. None everywhere means "the client did not send it".
+
+    `dialect` is the one that the fields in `extra` are spelled in; None is openai_chat.
+    """
 
     model: str | None
     messages: tuple[Message, ...]
@@ -159,6 +162,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     verbosity: str | None = None
     user: str | None = None
     extra: JsonFields | None = None
+    dialect: str | None = None
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):

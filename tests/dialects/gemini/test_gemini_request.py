@@ -355,6 +355,23 @@ def test_sampling_parameters_are_renamed_cut_to_their_range_and_the_rest_reporte
     }  # fmt: skip
 
 
+def test_a_top_k_of_zero_is_none_at_all():
+    body, dropped = encoded(top_k=0)
+
+    assert "generationConfig" not in body
+    assert dropped == frozenset()
+
+
+def test_pictures_the_model_made_go_back_with_their_signature():
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aW1n"}}
+    signed = {"type": "reasoning.encrypted", "data": "c2ln", "format": "google-gemini-v1"}
+    turn = {"role": "assistant", "content": "", "images": [image], "reasoning_details": [signed]}
+
+    assert turns(USER, turn)[1]["parts"] == [
+        {"inlineData": {"mimeType": "image/png", "data": "aW1n"}, "thoughtSignature": "c2ln"}
+    ]
+
+
 def test_parameters_that_the_endpoint_does_not_take_are_dropped_and_reported():
     body, dropped = encoded(
         supported={"max_tokens", "temperature"},
@@ -454,9 +471,9 @@ def test_fields_that_hold_anything_are_written_or_refused(one, other):
         *({"messages": [{"role": "user", "content": [part]}]} for part in content),
         {"response_format": {"type": "json_schema", "json_schema": one}},
         {"presence_penalty": one, "verbosity": other},
-        {"modalities": one, "image_config": other, "audio": one, "n": other},
+        {"modalities": one, "image_config": other, "audio": one},
         {"logprobs": one, "top_logprobs": other, "web_search_options": one},
-        {"messages": [{**asked(call("c1")), "reasoning_details": [one], "content_parts": other}]},
+        {"messages": [{**asked(call("c1")), "reasoning_details": [one], "images": other}]},
     ):
         try:
             body, _ = encoded(**fields)

@@ -144,11 +144,13 @@ class _Encoding:
             value = getattr(self._request, name)
             if value is None or not self._takes(name):
                 continue
+            if name == "top_k" and value < 1:
+                continue  # 0 switches it off elsewhere, and absence does here
             cut = value if least is None else max(least, value)
             cut = cut if most is None else min(most, cut)
             if cut != value:
                 self.dropped.add(name)
-            config[native] = cut
+            config[native] = int(cut) if name in {"top_k", "seed"} else cut
         sent = [name for name in _ABSENT if getattr(self._request, name) is not None]
         sent += [name for name in _ABSENT_EXTRA if name in self._extra]
         if self._request.parallel_tool_calls is False:
@@ -200,8 +202,6 @@ class _Encoding:
         if isinstance(audio, dict) and isinstance(audio.get("voice"), str):
             voice = {"prebuiltVoiceConfig": {"voiceName": audio["voice"]}}
             config["speechConfig"] = {"voiceConfig": voice}
-        if isinstance(number := self._extra.get("n"), int) and number > 1:
-            config["candidateCount"] = number
         return config
 
     def _tools(self) -> list[JsonObject]:

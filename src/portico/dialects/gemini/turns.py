@@ -5,6 +5,7 @@ turn in the order of the calls, and a signature stands on the part it signs.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from portico.dialects.gemini.media import encode_media
 from portico.dialects.gemini.names import FORMAT, UNSIGNED_CALL, generation
@@ -116,6 +117,7 @@ def _model_parts(message: Message, model: str) -> Parts:
     parts.extend(_server_parts(message))
     texts = [p for part in _named_parts(message) for p in _encode_user(part)]
     texts.extend(_text(message.refusal or ""))
+    texts.extend(_pictures(message))
     by_call, loose = _signatures(own, message.tool_calls)
     if loose:
         if not texts:
@@ -156,6 +158,14 @@ def _thought(item: Reasoning) -> JsonObject:
     if text := item.text or item.summary:
         part["text"] = text
     return part
+
+
+def _pictures(message: Message) -> Parts:
+    """Images that the model made earlier, as clients send them back."""
+    images: Any = (message.extra or {}).get("images")
+    nested = [i.get("image_url") for i in images if isinstance(i, dict)] if images else []
+    urls = [image.get("url") for image in nested if isinstance(image, dict)]
+    return [encode_media(Image(url=url)) for url in urls if isinstance(url, str)]
 
 
 def _server_parts(message: Message) -> Parts:

@@ -72,6 +72,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise InvalidRequest(f"messages or tools cannot be read: {error!r}") from None
     stop = body.get("stop")
+    plain: dict[str, Any] = {name: body.get(name) for name in _PLAIN}
     return ChatRequest(
         model=body.get("model"),
         messages=messages,
@@ -82,7 +83,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
         tool_choice=choice,
         reasoning=_wish(body),
         extra=_rest(body, _KNOWN),
-        **{name: body.get(name) for name in _PLAIN},
+        **plain,
     )
 
 

@@ -99,6 +99,8 @@ def encode_error(error: GatewayError, user_id: str | None) -> bytes:
     body: JsonObject = {"error": error_object(error)}
     if user_id is not None:
         body["user_id"] = user_id
+    if error.status != 500:
+        body.update(error.beside)
     return dumps(body)
 
 
@@ -139,6 +141,7 @@ def encode_stream_error(error: GatewayError, envelope: Envelope) -> bytes:
                 "native_finish_reason": None,
             }
         ],
+        **error.beside,
     }
     return b"data: " + dumps(body) + b"\n\n"
 

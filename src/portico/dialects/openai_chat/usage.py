@@ -16,6 +16,7 @@ from portico.vocabulary import Cost, Usage
 
 _PICO = 10**12
 _NO_COST = Cost()
+_NOTHING = msgspec.Raw(b"0")
 _WHOLES = ("prompt_tokens", "completion_tokens", "total_tokens")
 _PLAIN = frozenset(_WHOLES)
 _CACHE_READ = (
@@ -124,11 +125,11 @@ def encode_usage(usage: Usage, cost: Cost | None, profile: WireProfile) -> JsonO
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "cost": total,
-        "is_byok": False,
+        "cost": _NOTHING if cost.is_byok else total,
+        "is_byok": cost.is_byok,
         "prompt_tokens_details": prompt_details,
         "cost_details": {
-            "upstream_inference_cost": total if modern else None,
+            "upstream_inference_cost": total if modern or cost.is_byok else None,
             "upstream_inference_prompt_cost": usd_number(
                 cost.prompt_picousd + cost.request_picousd
             ),

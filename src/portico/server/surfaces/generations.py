@@ -45,7 +45,7 @@ def _data(row: Generation, attempts: list[AttemptRecord], *, user_id: str) -> Js
         "finish_reason": row.finish_reason,
         "native_finish_reason": row.native_finish_reason,
         "service_tier": row.service_tier,
-        "is_byok": False,
+        "is_byok": row.waiver == "byok",
         "total_cost": cost,
         "usage": cost,
         "upstream_inference_cost": None if upstream is None else usd_number(upstream),

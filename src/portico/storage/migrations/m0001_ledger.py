@@ -52,7 +52,9 @@ _TABLES = """
         cost_picousd INTEGER NOT NULL CHECK (cost_picousd >= 0),
         upstream_cost_picousd INTEGER CHECK (upstream_cost_picousd >= 0),
         overrun_picousd INTEGER NOT NULL CHECK (overrun_picousd >= 0),
-        waiver TEXT CHECK (waiver IN ('zero_completion', 'upstream_error', 'interrupted')),
+        waiver TEXT CHECK (
+            waiver IN ('zero_completion', 'upstream_error', 'interrupted', 'byok')
+        ),
         latency_ms INTEGER,
         generation_time_ms INTEGER,
         service_tier TEXT,

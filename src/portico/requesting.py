@@ -1,0 +1,67 @@
+"""From a request's head to what goes to one endpoint: body, URL, and the key that pays."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from portico.dialects import Dialect, RequestHead, request_between
+from portico.jsonio import dumps
+from portico.ports import UpstreamRequest
+from portico.resources import GatewayOptions, ProviderAccess
+from portico.routing import Candidate
+from portico.routing.credentials import REQUEST_KEY
+from portico.seen import Seen
+from portico.vocabulary import Endpoint
+
+
+def key_for(candidate: Candidate, access: ProviderAccess, brought: Mapping[str, str]) -> str | None:
+    """The key that a candidate is called with; `brought` are the caller's own by provider."""
+    if candidate.credential == REQUEST_KEY:
+        return brought[access.slug]
+    return access.keys.get(candidate.credential or "", access.secret)
+
+
+def upstream_request(
+    seen: Seen,
+    head: RequestHead,
+    surface: Dialect,
+    brought: Mapping[str, str],
+    options: GatewayOptions,
+) -> UpstreamRequest:
+    """The signed request for the attempt that `seen` is about to be.
+
+    Raises:
+        InvalidRequest: the conversation cannot be put into the provider's dialect.
+    """
+    endpoint, access = seen.endpoint, seen.access
+    quirks = access.quirks
+    if endpoint.max_completion_tokens is not None:
+        quirks = msgspec.structs.replace(quirks, output_limit_tokens=endpoint.max_completion_tokens)
+    body, _ = request_between(
+        surface,
+        access.dialect,
+        _head_for(head, endpoint),
+        endpoint.upstream_model,
+        endpoint.supported_parameters,
+        quirks,
+    )
+    path = access.dialect.path
+    secret = key_for(seen.candidate, access, brought)
+    headers = access.headers
+    if secret is not None and secret is not access.secret:
+        headers = access.signed_with(secret)
+    return UpstreamRequest(
+        method="POST",
+        url=access.url + (path(endpoint.upstream_model, head.stream) if path else ""),
+        headers=headers,
+        body=body,
+        connect_within_s=options.deadlines.connect_s,
+    )
+
+
+def _head_for(head: RequestHead, endpoint: Endpoint) -> RequestHead:
+    """The request, with the service tier that the endpoint is where none was named."""
+    if endpoint.service_tier is None or "service_tier" in head.fields:
+        return head
+    fields = {**head.fields, "service_tier": msgspec.Raw(dumps(endpoint.service_tier))}
+    return msgspec.structs.replace(head, fields=fields)
