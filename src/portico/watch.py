@@ -29,12 +29,12 @@ class Watch:
         self._silent_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._why = ""
+        self._cancelling = 0
 
     async def __aenter__(self) -> "Watch":
         self._loop = asyncio.get_running_loop()
         self._ends_s = self._loop.time() + self._deadlines.total_s
-        self._limit = asyncio.timeout(None)
-        await self._limit.__aenter__()
+        self._task = asyncio.current_task()
         within_s = min(self._first_s, self._deadlines.total_s)
         self._timer = self._loop.call_later(within_s, self._end, "sent no first token in time")
         return self
@@ -46,9 +46,11 @@ class Watch:
         traceback: TracebackType | None,
     ) -> None:
         self.settling()
-        try:
-            await self._limit.__aexit__(kind, error, traceback)
-        except TimeoutError:
+        if not self._why or self._task is None:
+            return
+        # as asyncio.timeout does it: a cancellation by someone else wins over ours
+        ours = self._task.uncancel() <= self._cancelling
+        if ours and kind is asyncio.CancelledError:
             raise UpstreamTimeout(f"The provider {self._why}.") from None
 
     def begun(self) -> None:
@@ -74,5 +76,7 @@ class Watch:
             self._timer = self._loop.call_later(pause_s, self._look)
 
     def _end(self, why: str) -> None:
-        self._why = why
-        self._limit.reschedule(self._loop.time())
+        if self._task is not None and not self._task.done():
+            self._why = why
+            self._cancelling = self._task.cancelling()
+            self._task.cancel()

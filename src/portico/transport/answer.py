@@ -58,6 +58,9 @@ class Headers(Mapping[str, str]):
             raise KeyError(name)
         return value.decode("latin-1")
 
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and find(self._lines, name.lower().encode()) is not None
+
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(name.lower().decode("latin-1") for name, _ in self._lines))
 
@@ -107,8 +110,8 @@ class Answer:
             if self._error is not None:
                 raise self._error
             await self._wait()
-        encoding = self.headers.get("content-encoding")
-        if encoding is not None:
+        if "content-encoding" in self.headers:
+            encoding = self.headers["content-encoding"]
             self._inflater = _inflater(encoding)
 
     def chunks(self) -> "Answer":
