@@ -134,9 +134,10 @@ class Answering:
     async def _try_once(self, attempt: Attempt, delivery: Delivery) -> Outcome:
         endpoint = attempt.endpoint
         access = self._resources.providers[endpoint.provider]
-        self._envelope = msgspec.structs.replace(
-            self._envelope, model=endpoint.model, provider=access.name
-        )
+        if (self._envelope.model, self._envelope.provider) != (endpoint.model, access.name):
+            self._envelope = msgspec.structs.replace(
+                self._envelope, model=endpoint.model, provider=access.name
+            )
         resources = self._resources
         seen = self._seen = Seen(
             attempt.candidate, access, started_ms=resources.now_ms(), started_s=resources.clock_s()

@@ -35,7 +35,7 @@ def upstream_request(
     """
     endpoint, access = seen.endpoint, seen.access
     quirks = access.quirks
-    if endpoint.max_completion_tokens is not None:
+    if access.dialect is not surface and endpoint.max_completion_tokens is not None:
         quirks = msgspec.structs.replace(quirks, output_limit_tokens=endpoint.max_completion_tokens)
     body, _ = request_between(
         surface,

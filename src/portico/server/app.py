@@ -78,6 +78,12 @@ class App:
         self._site = site
         self._table = _Table(ROUTES)
         self._root = _Table(ROOT_ROUTES)
+        self._plain = {
+            (route.method, prefix + route.path): route
+            for prefix in PREFIXES
+            for route in ROUTES
+            if "{" not in route.path
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing escapes from here."""
@@ -100,16 +106,25 @@ class App:
             _log.exception("%s %s failed", scope["method"], scope["path"])
             await _refuse(reply, GatewayError("internal error"), None)
 
-    async def _match(self, scope: Scope, receive: Receive) -> tuple[Request, Route]:
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        path = "/" + "/".join(part for part in scope["path"].split("/") if part)
+    def _route(self, method: str, raw_path: str) -> tuple[Route, str, dict[str, str]]:
+        """The route of a path as it was sent: doubled and trailing slashes do not matter."""
+        known = self._plain.get((method, raw_path))
+        if known is not None:
+            return known, known.path, {}
+        path = "/" + "/".join(part for part in raw_path.split("/") if part)
         table = self._root
         for prefix in PREFIXES:
             if path.startswith(prefix + "/"):
                 path, table = path[len(prefix) :], self._table
                 break
         route, parameters = table.find(method, path)
+        return route, path, parameters
+
+    async def _match(self, scope: Scope, receive: Receive) -> tuple[Request, Route]:
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        route, path, parameters = self._route(method, scope["path"])
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        query = scope["query_string"]
         store = self._site.gateway.resources.store
         principal: Principal | None = None
         if route.access == "key" and not (
@@ -120,7 +135,7 @@ class App:
             method=method,
             path=path,
             headers=headers,
-            query=dict(parse_qsl(scope["query_string"].decode("latin-1"))),
+            query=dict(parse_qsl(query.decode("latin-1"))) if query else {},
             parameters=parameters,
             principal=principal,
             scope=scope,
