@@ -6,6 +6,7 @@ instead of commits more frequent.
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -27,7 +28,7 @@ _CHECKPOINT_PAGES = 1_000
 _log = logging.getLogger("portico.storage")
 
 
-class Operation:
+class Operation(ABC):
     """A change and the future that waits for it.
 
     `durable`: the commit waits for the disk. `kept`: it is tried until it
@@ -45,9 +46,9 @@ class Operation:
         self.since_s = since_s
         self.given_up = False
 
+    @abstractmethod
     def stage(self, ledger: Ledger) -> object:
         """See `portico.storage.ledger.Change`."""
-        raise NotImplementedError
 
 
 class Reserve(Operation):
