@@ -15,6 +15,7 @@ from portico.errors import GatewayError, StorageUnavailable, StreamBroken, Upstr
 from portico.jsonio import JsonObject
 from portico.planning import Planned
 from portico.ports import UpstreamResponse
+from portico.providers.signing import secrets_in
 from portico.requesting import key_for, upstream_request
 from portico.resources import Call, Resources
 from portico.routing import Attempt, Candidate, Outcome, attempt_flow, final_error
@@ -148,7 +149,8 @@ class Answering:
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)
             if secret := key_for(attempt.candidate, access, self._call.brought_keys):
-                error.conceal(secret)
+                for part in secrets_in(secret):
+                    error.conceal(part)
             self._errors.append((endpoint, error))
             self._attempts.append(seen.record(len(self._attempts), error.error_type))
             self._observe(seen, error)

@@ -44,7 +44,8 @@ class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
     connect_within_s: float = 5.0
 
     def __repr__(self) -> str:
-        return f"UpstreamRequest({self.method} {self.url}, {len(self.body)} bytes)"
+        shown = self.url.partition("?")[0]  # a query may hold the key
+        return f"UpstreamRequest({self.method} {shown}, {len(self.body)} bytes)"
 
 
 class UpstreamResponse(Protocol):

@@ -7,6 +7,7 @@ import msgspec
 from portico.dialects import Dialect, RequestHead, request_between
 from portico.jsonio import dumps
 from portico.ports import UpstreamRequest
+from portico.providers.signing import Outgoing
 from portico.resources import GatewayOptions, ProviderAccess
 from portico.routing import Candidate
 from portico.routing.credentials import REQUEST_KEY
@@ -32,6 +33,7 @@ def upstream_request(
 
     Raises:
         InvalidRequest: the conversation cannot be put into the provider's dialect.
+        UpstreamUnavailable: the key is not in the form that the provider asks for.
     """
     endpoint, access = seen.endpoint, seen.access
     quirks = access.quirks
@@ -47,12 +49,15 @@ def upstream_request(
     )
     path = access.dialect.path
     secret = key_for(seen.candidate, access, brought)
+    url = access.url + (path(endpoint.upstream_model, head.stream) if path else "")
     headers = access.headers
-    if secret is not None and secret is not access.secret:
-        headers = access.signed_with(secret)
+    if secret is not None and not (access.scheme.constant and secret is access.secret):
+        request = Outgoing(method="POST", url=url, headers=access.unsigned_headers, body=body)
+        signed = access.scheme.sign(request, secret, seen.started_ms)
+        url, headers = signed.url, signed.headers
     return UpstreamRequest(
         method="POST",
-        url=access.url + (path(endpoint.upstream_model, head.stream) if path else ""),
+        url=url,
         headers=headers,
         body=body,
         connect_within_s=options.deadlines.connect_s,

@@ -6,20 +6,17 @@ import msgspec
 
 from portico.dialects import Dialect, Quirks, StreamTail, WireProfile
 from portico.ports import Deadlines, Store, Transport
+from portico.providers.signing import SCHEMES, Headers, Scheme
 from portico.routing.health import HealthTracker
 from portico.vocabulary import Principal
 
 
-def _unsigned(secret: str) -> tuple[tuple[str, str], ...]:
-    return ()
-
-
 class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
-    """How to call one provider: its chat URL, dialect, quirks, and signed headers.
+    """How to call one provider: its chat URL, dialect, quirks, and how it is told who pays.
 
-    `headers` hold the provider's secret: never log or show them; `secret` is there
-    to be taken out of what the provider says. `keys` are the operator's other ones
-    by name, `sign` makes the headers that carry a key. `replayed`:
+    `scheme` signs requests that have `unsigned_headers`. `headers` are these with the
+    proof for `secret`, where it is the same for every request: never log or show
+    them. `keys` are the operator's other secrets by name. `replayed`:
     a recording answers in the provider's place. `facts` are what `GET
     /providers` tells about it.
     """
@@ -28,10 +25,10 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     dialect: Dialect
     url: str
-    headers: tuple[tuple[str, str], ...]
+    headers: Headers
     secret: str | None = None
-    unsigned_headers: tuple[tuple[str, str], ...] = ()
-    sign: Callable[[str], tuple[tuple[str, str], ...]] = _unsigned
+    unsigned_headers: Headers = ()
+    scheme: Scheme = SCHEMES["none"]
     keys: Mapping[str, str] = {}
     quirks: Quirks = Quirks()
     replayed: bool = False
@@ -39,10 +36,6 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"ProviderAccess({self.slug})"
-
-    def signed_with(self, secret: str) -> tuple[tuple[str, str], ...]:
-        """The headers for a key other than the default one."""
-        return (*self.unsigned_headers, *self.sign(secret))
 
 
 class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,12 +17,13 @@ from portico import __version__, demo
 from portico.catalog import FREE as FREE_PRICE
 from portico.catalog import EndpointDeclaration, build_snapshot
 from portico.dialects import DIALECTS, Quirks
+from portico.errors import UpstreamError
 from portico.gateway import Gateway
 from portico.jsonio import JsonError, loads
 from portico.planning import RoutingRules
 from portico.ports import Store, Transport
 from portico.providers import PROVIDERS, Provider
-from portico.providers.signing import auth_headers
+from portico.providers.signing import SCHEMES, Headers, Outgoing
 from portico.resources import GatewayOptions, ProviderAccess, Resources
 from portico.routing.health import HealthTracker
 from portico.routing.routers import RouterLists
@@ -181,7 +182,8 @@ def provider_access(
     """Bind a provider record to its dialect and keys; `keys` are further ones by name.
 
     Raises:
-        ConfigError: the dialect is not one of ours.
+        ConfigError: the dialect is not one of ours, or a key is not in the form its
+            scheme asks for.
     """
     if provider.dialect not in DIALECTS:
         known = ", ".join(sorted(DIALECTS))
@@ -191,9 +193,7 @@ def provider_access(
     key = secret.reveal() if secret else None
     dialect = DIALECTS[provider.dialect]
     # a server that asks for no key is shown one all the same if a caller brings it
-    payable = (
-        msgspec.structs.replace(provider, auth="bearer") if provider.auth == "none" else provider
-    )
+    scheme = SCHEMES["bearer" if provider.auth == "none" else provider.auth]
     plain = (
         ("Content-Type", "application/json"),
         ("Accept", "application/json, text/event-stream"),
@@ -201,15 +201,18 @@ def provider_access(
         ("User-Agent", f"portico/{__version__}"),
         *provider.extra_headers,
     )
+    further = {name: secret.reveal() for name, secret in (keys or {}).items()}
+    for other in further.values():
+        _signed(provider, other, plain)
     return ProviderAccess(
         slug=provider.slug,
         name=provider.name,
         dialect=dialect,
         url=provider.base_url + ("" if dialect.path else provider.chat_path),
-        headers=(*plain, *auth_headers(provider, key)),
+        headers=_signed(provider, key, plain),
         unsigned_headers=plain,
-        sign=lambda secret: auth_headers(payable, secret),
-        keys={name: secret.reveal() for name, secret in (keys or {}).items()},
+        scheme=scheme,
+        keys=further,
         secret=key,
         quirks=_quirks(provider),
         replayed=replayed and provider.slug != _SIMULATOR.slug,
@@ -224,6 +227,19 @@ def provider_access(
             )
         },
     )
+
+
+def _signed(provider: Provider, key: str | None, plain: Headers) -> Headers:
+    """The headers with a key, where they are the same for every request, else without."""
+    if key is None:
+        return plain
+    scheme = SCHEMES[provider.auth]
+    probe = Outgoing(method="POST", url=provider.base_url, headers=plain, body=b"")
+    try:
+        signed = scheme.sign(probe, key, 0)
+    except UpstreamError as error:
+        raise ConfigError(f"[providers.{provider.slug}] its key: {error.message}") from None
+    return signed.headers if scheme.constant else plain
 
 
 def _quirks(provider: Provider) -> Quirks:

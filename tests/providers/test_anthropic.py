@@ -1,7 +1,6 @@
 """Anthropic: a key in the environment is all it takes."""
 
 from portico.catalog import build_snapshot, find_model
-from portico.providers.signing import auth_headers
 from portico.settings import load_settings, resolve_providers
 from portico.wiring import catalog_data, provider_access
 
@@ -33,4 +32,4 @@ def test_it_is_called_with_its_own_headers():
     assert access.url == "https://api.anthropic.com/v1/messages"
     assert access.dialect.name == "anthropic_messages"
     assert {("x-api-key", "k-1"), ("anthropic-version", "2023-06-01")} <= set(access.headers)
-    assert auth_headers(resolved.providers["anthropic"], None) == ()
+    assert provider_access(resolved.providers["anthropic"], None).headers == access.unsigned_headers

@@ -15,6 +15,7 @@ from portico.providers.base import (
     REASONING_PARAMETERS,
     STANDARD_PARAMETERS,
 )
+from portico.providers.signing import SCHEMES
 
 NOT_RECORDS = {"base", "patches", "signing"}
 LISTED_PARAMETERS = (
@@ -45,6 +46,7 @@ def test_a_record_is_complete(provider):
     assert re.fullmatch(r"[a-z0-9][a-z0-9-]*", provider.slug)
     assert provider.base_url == "" or re.fullmatch(r"https?://.*[^/]", provider.base_url)
     assert provider.chat_path.startswith("/")
+    assert provider.auth in SCHEMES
     assert (provider.auth == "none") == (provider.local_port is not None)
     assert bool(provider.key_env) == (provider.auth != "none")
 

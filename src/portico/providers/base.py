@@ -53,6 +53,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         name: what clients see in `provider`.
         base_url: without a trailing slash. Empty: it depends on the account,
             and the provider exists only where the settings give it.
+        auth: how it is told who pays, a name in `portico.providers.signing.SCHEMES`.
         key_env: environment variables that may hold the key; the first found wins.
         local_port: usual port of a server on this machine; None for a remote one.
         supported_parameters: as in `GET /models`; the models it serves may take fewer.
@@ -72,7 +73,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     base_url: str
     dialect: str = "openai_chat"
-    auth: Literal["bearer", "x-api-key", "x-goog-api-key", "none"] = "bearer"
+    auth: str = "bearer"
     key_env: tuple[str, ...] = ()
     local_port: int | None = None
     chat_path: str = "/chat/completions"

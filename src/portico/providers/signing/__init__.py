@@ -1,0 +1,61 @@
+"""How a request proves to a provider who pays for it: a table of schemes by name.
+
+A provider's record names its scheme (`auth`). A scheme is a pure function of the
+request, the credential and the time, so that one that signs bodies and one that sends
+a key are called alike.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from portico.jsonio import JsonError, loads
+from portico.providers.signing.base import Headers, Outgoing, Scheme, with_headers
+
+__all__ = ["SCHEMES", "Headers", "Outgoing", "Scheme", "secrets_in"]
+
+_SHORTEST_SECRET = 16
+
+
+def _in_header(name: str, before: str = "") -> Scheme:
+    def sign(request: Outgoing, credential: str, now_ms: int) -> Outgoing:
+        return with_headers(request, ((name, before + credential),))
+
+    return Scheme(sign=sign, constant=True)
+
+
+def _nothing(request: Outgoing, credential: str, now_ms: int) -> Outgoing:
+    return request
+
+
+def _in_query(request: Outgoing, credential: str, now_ms: int) -> Outgoing:
+    joint = "&" if "?" in request.url else "?"
+    url = f"{request.url}{joint}key={quote(credential, safe='')}"
+    return Outgoing(method=request.method, url=url, headers=request.headers, body=request.body)
+
+
+SCHEMES: Mapping[str, Scheme] = {
+    "none": Scheme(sign=_nothing, constant=True),
+    "bearer": _in_header("Authorization", "Bearer "),
+    "x-api-key": _in_header("x-api-key"),
+    "x-goog-api-key": _in_header("x-goog-api-key"),
+    "query-key": Scheme(sign=_in_query),
+}
+"""Every scheme by the name that records and settings use; "none" sends no key at all."""
+
+
+def secrets_in(credential: str) -> tuple[str, ...]:
+    """What must not be shown of a credential: itself, and the long texts of a JSON object.
+
+    >>> secrets_in("a key"), secrets_in('{"region": "eu-1"}')
+    (('a key',), ('{"region": "eu-1"}',))
+    """
+    parts: object = None
+    if credential.startswith("{"):
+        try:
+            parts = loads(credential)
+        except JsonError:
+            parts = None
+    if not isinstance(parts, dict):
+        return (credential,)
+    long = (v for v in parts.values() if isinstance(v, str) and len(v) >= _SHORTEST_SECRET)
+    return (credential, *long)

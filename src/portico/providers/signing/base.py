@@ -1,0 +1,47 @@
+"""What a scheme of authentication is: a pure function over one request."""
+
+from collections.abc import Callable
+
+import msgspec
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as a scheme sees it: everything that a signature can cover."""
+
+    method: str
+    url: str
+    headers: Headers
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Outgoing({self.method}, {len(self.body)} bytes)"
+
+
+Sign = Callable[[Outgoing, str, int], Outgoing]
+
+
+class Scheme(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to prove who pays.
+
+    sign:     (request, credential, Unix time in ms) -> the request with its proof. The
+              credential is a text: a key, or a JSON object where one text is not
+              enough. Raises UpstreamUnavailable with the status 401 for a credential that
+              cannot be used; the message shows nothing of it.
+    constant: the proof is headers that depend on the credential alone, so that they
+              can be made once.
+    """
+
+    sign: Sign
+    constant: bool = False
+
+
+def with_headers(request: Outgoing, headers: Headers) -> Outgoing:
+    """Return `request` with more headers behind its own."""
+    return Outgoing(
+        method=request.method,
+        url=request.url,
+        headers=(*request.headers, *headers),
+        body=request.body,
+    )
