@@ -242,7 +242,9 @@ class Answering:
             self._committed = True
             watch.begun()
             seen.first_token_s = self._resources.clock_s()
+        watch.sending = True
         await delivery.send(out)
+        watch.sending = False
 
     async def _whole(self, answer: UpstreamResponse, seen: Seen) -> None:
         body = await answer.read(self._resources.options.max_response_bytes)

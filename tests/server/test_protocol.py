@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 
+from portico.server.asgi import HANG_UP
 from portico.server.protocol import GuardedProtocol
 
 pytestmark = pytest.mark.io
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.io
 class Quick(GuardedProtocol):
     header_s = 0.2
     body_s = 0.3
+    reader_s = 0.3
 
 
 async def echo(scope, receive, send):
@@ -35,9 +37,9 @@ async def echo(scope, receive, send):
 
 
 @asynccontextmanager
-async def serving(protocol=GuardedProtocol) -> AsyncIterator[int]:
+async def serving(protocol=GuardedProtocol, *, app=echo) -> AsyncIterator[int]:
     config = uvicorn.Config(
-        echo, port=0, http=protocol, ws="none", lifespan="off", log_level="critical"
+        app, port=0, http=protocol, ws="none", lifespan="off", log_level="critical"
     )
     server = uvicorn.Server(config)
     running = asyncio.get_running_loop().create_task(server.serve())
@@ -144,3 +146,41 @@ async def test_a_kept_connection_serves_again_after_a_pause():
         writer.close()
 
     assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
+
+
+async def test_a_client_that_stops_reading_is_taken_to_have_left():
+    left = asyncio.Event()
+
+    async def pour(scope, receive, send):
+        scope[HANG_UP] = left.set
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not left.is_set():
+            await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+
+    async with serving(Quick, app=pour) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n")
+
+        await asyncio.wait_for(left.wait(), 5.0)
+
+        writer.close()
+
+
+async def test_a_client_that_reads_slowly_is_served_to_the_end():
+    size = 1024 * 1024
+
+    async def long(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x" * size})
+
+    async with serving(Quick, app=long) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(b"GET /a HTTP/1.0\r\n\r\n")
+        received = b""
+        for _ in range(5):
+            await asyncio.sleep(0.1)
+            received += await reader.read(size // 4)
+        received += await reader.read(-1)
+        writer.close()
+
+    assert received.count(b"x") == size

@@ -1,7 +1,7 @@
 """The server's HTTP protocol with the deadlines and caps that no Python server has as shipped.
 
-uvicorn's httptools protocol parses strictly; what is added here: a deadline for
-headers and body, caps on headers and URL, exactly one Host, no chunked bodies in
+uvicorn's httptools protocol parses strictly; what is added here: deadlines for
+headers, body and a reader who stops, caps on headers and URL, exactly one Host, no chunked bodies in
 HTTP/1.0, a small send buffer so that readers who stop cost little, and refusals
 in the API's own JSON. A request that comes in one read costs no timer.
 """
@@ -34,6 +34,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     header_s = 10.0
     body_s = 60.0
+    reader_s = 60.0
     max_headers = 100
     max_header_bytes = 32 * 1024
     max_url_bytes = 8 * 1024
@@ -43,6 +44,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._refusal = (400, "The request is not valid HTTP.")
         self._reading: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._head_done = False
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
@@ -52,6 +54,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """No deadline outlives its connection; who answers the request is told at once."""
         self._stop_clock()
+        if self._unread is not None:
+            self._unread.cancel()
         super().connection_lost(exc)
         if self.cycle is not None and not self.cycle.response_complete:
             self._hang_up(self.cycle.scope)
@@ -60,6 +64,21 @@ class GuardedProtocol(HttpToolsProtocol):
         """A client that says no more is taken to have left: no client of this API half-closes."""
         if self.cycle is not None and not self.cycle.response_complete:
             self._hang_up(self.cycle.scope)
+
+    def pause_writing(self) -> None:
+        """The client takes no more for now: its buffer, our only one, is full.
+
+        If that does not change, it is taken to have left.
+        """
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.reader_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client has read most of it."""
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     @staticmethod
     def _hang_up(scope: HTTPScope) -> None:
