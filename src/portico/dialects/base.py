@@ -15,6 +15,17 @@ StreamTail = Literal["repeat_finish", "null_finish", "empty_choices"]
 RawFields = dict[str, msgspec.Raw]
 Events = Sequence[StreamEvent]
 
+PARAMETERS = frozenset(
+    {
+        "temperature", "top_p", "top_k", "min_p", "top_a", "frequency_penalty", "presence_penalty",
+        "repetition_penalty", "max_tokens", "max_completion_tokens", "logit_bias", "logprobs",
+        "top_logprobs", "prediction", "seed", "response_format", "structured_outputs", "stop",
+        "tools", "tool_choice", "parallel_tool_calls", "include_reasoning", "reasoning",
+        "reasoning_effort", "web_search_options", "verbosity",
+    }
+)  # fmt: skip
+"""What `supported_parameters` of `GET /models` can name."""
+
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """What the gateway says about an answer, beside the answer itself.

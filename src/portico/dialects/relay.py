@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from portico.dialects.base import Events, StreamDecoder, StreamEncoder
 from portico.errors import StreamBroken, UpstreamError
-from portico.jsonio import JsonError, JsonObject
+from portico.jsonio import JsonError, JsonObject, ShapeError
 from portico.sse import ServerSentEvent, SSEParser
 from portico.vocabulary import (
     Cost,
@@ -22,7 +22,7 @@ from portico.vocabulary import (
     Usage,
 )
 
-_UNREADABLE = (*JsonError, LookupError, TypeError, AttributeError, ValueError)
+_UNREADABLE = (*JsonError, *ShapeError)
 
 
 class StreamRelay:

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from portico.dialects.openai_chat.errors import classify, decode_error, encode_error
+from portico.dialects.failures import classify, decode_error
+from portico.dialects.openai_chat.errors import encode_error
 from portico.errors import (
     GatewayError,
     InvalidKey,

@@ -5,11 +5,8 @@ import json
 import pytest
 
 from portico.dialects import DIALECTS, Envelope, Quirks, relay_between
-from portico.dialects.openai_chat.response import (
-    decode_response,
-    encode_response,
-    response_events,
-)
+from portico.dialects.gathering import response_events
+from portico.dialects.openai_chat.response import decode_response, encode_response
 from portico.errors import UpstreamError, UpstreamRejected, UpstreamUnavailable
 from portico.vocabulary import Cost
 

@@ -11,7 +11,7 @@ from portico.dialects.anthropic_messages.response import decode_response, encode
 from portico.dialects.anthropic_messages.stream_in import MessageDecoder
 from portico.dialects.anthropic_messages.stream_out import MessageEncoder
 from portico.dialects.base import Dialect
-from portico.dialects.openai_chat.response import response_events
+from portico.dialects.gathering import response_events
 
 DIALECT = Dialect(
     name="anthropic_messages",

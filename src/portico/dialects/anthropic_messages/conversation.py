@@ -1,6 +1,6 @@
 """Whole Messages requests as the hub's request, for an upstream of another dialect."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from portico.dialects.anthropic_messages.media import decode_document, decode_image
@@ -8,8 +8,9 @@ from portico.dialects.anthropic_messages.request_out import NATIVE_EXTRAS
 from portico.dialects.anthropic_messages.thinking import decode_block
 from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
 from portico.dialects.base import RequestHead
+from portico.dialects.fields import rest_of
 from portico.errors import InvalidRequest
-from portico.jsonio import JsonObject, dumps, loads
+from portico.jsonio import JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import (
     ChatRequest,
     JsonFields,
@@ -41,7 +42,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
         messages = (*_system(body.get("system")), *_messages(body["messages"]))
         tools = tuple(_tool(tool) for tool in body.get("tools") or ())
         choice = _tool_choice(body.get("tool_choice"))
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except ShapeError as error:
         raise InvalidRequest(f"messages or tools cannot be read: {error!r}") from None
     config = body.get("output_config") or {}
     wish = _wish(body.get("thinking"), config.get("effort"))
@@ -171,7 +172,7 @@ def _part(block: JsonObject) -> Part:
 def _tool(body: JsonObject) -> Tool:
     kind = body.get("type") or "custom"
     if kind != "custom":
-        rest = _rest(body, frozenset({"type", "name"}))
+        rest = rest_of(body, frozenset({"type", "name"}))
         return Tool(name=body.get("name") or kind, type=kind, extra=rest)
     return Tool(
         name=body["name"],
@@ -179,7 +180,7 @@ def _tool(body: JsonObject) -> Tool:
         parameters=body.get("input_schema"),
         strict=body.get("strict"),
         cache_control=body.get("cache_control"),
-        extra=_rest(body, _TOOL_FIELDS),
+        extra=rest_of(body, _TOOL_FIELDS),
     )
 
 
@@ -207,7 +208,3 @@ def _format(value: JsonObject | None) -> JsonFields | None:
         return None
     schema = {"name": "answer", "strict": True, "schema": value.get("schema")}
     return {"type": "json_schema", "json_schema": schema}
-
-
-def _rest(body: Mapping[str, Any], known: frozenset[str]) -> JsonObject | None:
-    return {k: v for k, v in body.items() if k not in known and v is not None} or None

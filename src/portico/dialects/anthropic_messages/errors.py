@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from portico.dialects.openai_chat.errors import classify
+from portico.dialects.failures import classify, parsed_error, shown_message
 from portico.errors import GatewayError, UpstreamError
-from portico.jsonio import JsonError, JsonObject, dumps, loads
+from portico.jsonio import JsonObject, dumps
 
 _STATUS = {
     "invalid_request_error": 400,
@@ -28,10 +28,7 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Upstre
     The type decides where it says more than the status: proxies in front of
     the API answer 500 with an `overloaded_error` inside.
     """
-    try:
-        parsed: object = loads(body)
-    except JsonError:
-        parsed = body.decode(errors="replace")
+    parsed = parsed_error(body)
     inside = _status_of(parsed)
     return classify(inside if status >= 500 and inside else status, headers, parsed)
 
@@ -48,12 +45,10 @@ def encode_error(error: GatewayError, user_id: str | None) -> bytes:
 
 def error_body(error: GatewayError) -> JsonObject:
     """The error as this dialect's clients read it (contract/errors-limits 1)."""
-    masked = error.status == 500
-    message = "Internal error. The gateway's log says what happened." if masked else error.message
     kind = _TYPES.get(error.status)
     if kind is None:
         kind = "invalid_request_error" if error.status < 500 else "api_error"
-    detail = {"type": kind, "message": message, "error_type": error.error_type}
+    detail = {"type": kind, "message": shown_message(error), "error_type": error.error_type}
     return {"type": "error", "error": detail, "request_id": None}
 
 

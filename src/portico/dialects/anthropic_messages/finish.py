@@ -1,6 +1,6 @@
 """Stop reasons of the Messages API, in and out (native-wire 11, contract/other-apis 2)."""
 
-from portico.dialects.openai_chat.finish import finish_reason
+from portico.dialects.finish import finish_reason
 from portico.vocabulary import FinishReason
 
 _OUT: dict[FinishReason, str] = {

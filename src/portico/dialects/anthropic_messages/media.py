@@ -7,8 +7,8 @@ kinds base64, url, text and file.
 import base64
 import binascii
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
+from portico.dialects.media import data_url, split_data_url
 from portico.jsonio import JsonObject
 from portico.vocabulary import File, Image
 
@@ -49,12 +49,9 @@ def _source(url: str, *, default: str) -> JsonObject:
         return {"type": "url", "url": url}
     if not url.startswith("data:"):
         return {"type": "base64", "media_type": default, "data": url}
-    head, _, data = url[5:].partition(",")
-    media, *flags = head.split(";")
+    media, data = split_data_url(url)
     media = media.lower() or default
-    if "base64" not in flags:
-        data = base64.b64encode(unquote_to_bytes(data)).decode()
-    return {"type": "base64", "media_type": _SPELLINGS.get(media, media), "data": data}
+    return {"type": "base64", "media_type": _SPELLINGS.get(media, media), "data": data or ""}
 
 
 def _as_text(source: JsonObject) -> JsonObject:
@@ -88,8 +85,8 @@ def _url_of(source: Any) -> str | None:
         case "url":
             return str(source["url"])
         case "base64":
-            return f"data:{source['media_type']};base64,{source['data']}"
+            return data_url(source["media_type"], source["data"])
         case "text":
             data = base64.b64encode(source["data"].encode()).decode()
-            return f"data:{source.get('media_type', 'text/plain')};base64,{data}"
+            return data_url(source.get("media_type", "text/plain"), data)
     return None

@@ -12,10 +12,11 @@ import msgspec
 
 from portico.dialects.anthropic_messages.families import family_of
 from portico.dialects.anthropic_messages.thinking import FOREIGN, is_foreign
-from portico.dialects.base import Quirks, RawFields, RequestHead
-from portico.dialects.hygiene import check_json
+from portico.dialects.base import Quirks, RequestHead
+from portico.dialects.checks import asked_models, check_session_id, prompt_bytes, read_body
+from portico.dialects.fields import finished_body, raw
 from portico.errors import InvalidRequest
-from portico.jsonio import JsonError, JsonObject, dumps, loads
+from portico.jsonio import JsonObject, dumps, loads
 
 _GATEWAY_FIELDS = (
     "models", "fallbacks", "route", "provider", "plugins", "preset", "session_id", "trace", "user",
@@ -34,6 +35,7 @@ _NAMES = {
 """Members of this dialect and the parameters of listings that they are."""
 
 _KEPT = frozenset({"max_tokens", "reasoning"})
+_PROMPT_FIELDS = ("system", "messages", "tools", "output_config")
 _MODALITY = {"image": "image", "document": "file"}
 _DATE = re.compile(r"(?:-latest|-20\d{6})$|\[[0-9a-z]+\]$")
 _VERSION = re.compile(r"(?<=-)(\d{1,2})-(\d{1,2})(?=-|$)")
@@ -74,7 +76,6 @@ class _Body(msgspec.Struct):
 
 
 _decode_body = msgspec.json.Decoder(_Body).decode
-_decode_fields = msgspec.json.Decoder(RawFields).decode
 
 
 def read_head(body: bytes) -> RequestHead:
@@ -84,24 +85,14 @@ def read_head(body: bytes) -> RequestHead:
         InvalidRequest: it is not a JSON object, or a member has a wrong type; the
             message names the path (`messages.0.role: ...`).
     """
-    check_json(body)
-    try:
-        fields = _decode_fields(body)
-        typed = _decode_body(body)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(_explain(error)) from None
-    except RecursionError:
-        raise InvalidRequest("The request body is nested too deeply.") from None
-    except JsonError as error:
-        raise InvalidRequest(f"The request body is not valid JSON: {error}") from None
+    fields, typed = read_body(body, _decode_body)
     _check(typed)
-    prompt = ("system", "messages", "tools", "output_config")
     user = typed.user or (typed.metadata or {}).get("user_id")
     return RequestHead(
         models=_models(typed),
         stream=bool(typed.stream),
         fields=fields,
-        prompt_bytes=b"".join(bytes(fields[name]) for name in prompt if name in fields),
+        prompt_bytes=prompt_bytes(fields, _PROMPT_FIELDS),
         max_output_tokens=typed.max_tokens,
         parameters=_parameters(typed),
         media=_media(typed.messages),
@@ -120,16 +111,13 @@ def _check(body: _Body) -> None:
         raise InvalidRequest("fallbacks: send either models or fallbacks")
     if len(body.fallbacks or ()) > 3:
         raise InvalidRequest("fallbacks: at most 3 models can be named")
-    if body.session_id is not None and len(body.session_id) > 256:
-        raise InvalidRequest("session_id: at most 256 characters")
+    check_session_id(body.session_id)
 
 
 def _models(body: _Body) -> tuple[str, ...]:
     names = [body.model] if body.model else []
     names += body.models or [fallback.model for fallback in body.fallbacks or ()]
-    if not names:
-        raise InvalidRequest("model: name a model, for example by one of the ids of GET /models")
-    return tuple(dict.fromkeys(map(slug_of, names)))
+    return asked_models(map(slug_of, names))
 
 
 def slug_of(name: str) -> str:
@@ -175,13 +163,6 @@ def _media(messages: list[_Message]) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def _explain(error: msgspec.ValidationError) -> str:
-    """msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role: ...`."""
-    what, _, path = str(error).partition(" - at `$")
-    path = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")).replace("[...]", ".*").lstrip(".")
-    return f"{path}: {what}" if path else f"The request body: {what}"
-
-
 def upstream_body(
     head: RequestHead, model: str, supported: frozenset[str], quirks: Quirks
 ) -> tuple[bytes, frozenset[str]]:
@@ -190,26 +171,20 @@ def upstream_body(
     user = fields.get("user")
     for name in _GATEWAY_FIELDS:
         fields.pop(name, None)
-    fields["model"] = _raw(model)
+    fields["model"] = raw(model)
     if user is not None and "metadata" not in fields:
-        fields["metadata"] = _raw({"user_id": head.user})
+        fields["metadata"] = raw({"user_id": head.user})
     if head.max_output_tokens is None:
         limit = quirks.output_limit_tokens or family_of(model).output_tokens
-        fields["max_tokens"] = _raw(limit)
+        fields["max_tokens"] = raw(limit)
     dropped = (head.parameters & frozenset(_NAMES.values())) - supported - _KEPT
     dropped = dropped if supported else frozenset()
     for native, name in _NAMES.items():
         if name in dropped:
             fields.pop(native, None)
     if any(mark in bytes(fields["messages"]) for mark in _MARKS):
-        fields["messages"] = _raw(_without_foreign_thinking(loads(fields["messages"])))
-    if quirks.patch_request is not None:
-        quirks.patch_request(fields)
-    return dumps(fields), dropped
-
-
-def _raw(value: object) -> msgspec.Raw:
-    return msgspec.Raw(dumps(value))
+        fields["messages"] = raw(_without_foreign_thinking(loads(fields["messages"])))
+    return finished_body(fields, quirks), dropped
 
 
 def _without_foreign_thinking(messages: list[JsonObject]) -> list[JsonObject]:

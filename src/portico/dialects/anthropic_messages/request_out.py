@@ -3,17 +3,15 @@
 import re
 from collections.abc import Sequence
 
-import msgspec
-
 from portico.dialects.anthropic_messages.caching import keep_last_breakpoints, mark
 from portico.dialects.anthropic_messages.families import Family, family_of
 from portico.dialects.anthropic_messages.schema import closed_schema
 from portico.dialects.anthropic_messages.thinking import Thinking, known_effort, plan_thinking
 from portico.dialects.anthropic_messages.turns import Turns
-from portico.dialects.base import Quirks
-from portico.dialects.openai_chat.request import PARAMETERS
+from portico.dialects.base import PARAMETERS, Quirks
+from portico.dialects.fields import encoded_body
 from portico.errors import UpstreamRejected
-from portico.jsonio import JsonObject, dumps
+from portico.jsonio import JsonObject, ShapeError
 from portico.vocabulary import ChatRequest, Tool
 
 NATIVE_EXTRAS = (
@@ -44,7 +42,7 @@ def encode_request(
     """
     try:
         return _encode(request, model, supported, quirks)
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except ShapeError as error:
         raise UpstreamRejected(f"messages or tools cannot be read: {error!r}") from error
 
 
@@ -83,10 +81,7 @@ def _encode(
     for name in _unsupported(body, supported):
         dropped.add(name)
     keep_last_breakpoints([*tools, *turns.blocks], automatic="cache_control" in body)
-    fields = {name: msgspec.Raw(dumps(value)) for name, value in body.items()}
-    if quirks.patch_request is not None:
-        quirks.patch_request(fields)
-    return dumps(fields), frozenset(dropped)
+    return encoded_body(body, quirks), frozenset(dropped)
 
 
 def _lone_text(blocks: Sequence[JsonObject]) -> object:

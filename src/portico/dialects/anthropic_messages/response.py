@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+from portico.dialects.answers import read_answer
 from portico.dialects.anthropic_messages.citations import split_citations
 from portico.dialects.anthropic_messages.errors import error_inside
 from portico.dialects.anthropic_messages.finish import decode_stop, encode_stop
 from portico.dialects.anthropic_messages.thinking import decode_block, encode_block
-from portico.dialects.anthropic_messages.tool_ids import ToolIds
 from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
 from portico.dialects.anthropic_messages.usage import decode_usage, encode_usage, tier_of
 from portico.dialects.base import Envelope, Quirks
-from portico.dialects.openai_chat.usage import usd_number
-from portico.errors import UpstreamUnavailable
-from portico.jsonio import JsonError, JsonObject, dumps, loads
+from portico.dialects.tool_ids import ToolIds
+from portico.jsonio import JsonError, JsonObject, dumps, loads, usd_number
 from portico.vocabulary import (
     ChatResponse,
     Choice,
@@ -33,23 +32,12 @@ def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
     Raises:
         UpstreamError: it is an error object, not JSON, or holds no message.
     """
-    try:
-        parsed: Any = loads(body)
-    except JsonError as error:
-        raise UpstreamUnavailable("the upstream's answer is not JSON") from error
-    if not isinstance(parsed, dict):
-        raise UpstreamUnavailable("the upstream's answer is not a JSON object")
-    if quirks.patch is not None:
-        quirks.patch(parsed)
-    if parsed.get("error") or not isinstance(parsed.get("content"), list):
-        raise error_inside(parsed)
-    try:
-        return _response(parsed)
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise UpstreamUnavailable("the upstream's answer cannot be read") from error
+    return read_answer(body, quirks, _response)
 
 
-def _response(body: JsonObject) -> ChatResponse:
+def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
+    if body.get("error") or not isinstance(body.get("content"), list):
+        raise error_inside(body)
     usage = body.get("usage") or {}
     return ChatResponse(
         choices=(_choice(body),),

@@ -7,6 +7,7 @@ blocks and deltas are skipped or carried along, as the API asks.
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from portico.dialects.answers import chunk_object
 from portico.dialects.anthropic_messages.citations import citation_fields
 from portico.dialects.anthropic_messages.errors import error_inside
 from portico.dialects.anthropic_messages.finish import decode_stop
@@ -15,7 +16,7 @@ from portico.dialects.anthropic_messages.thinking import FORMAT
 from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
 from portico.dialects.anthropic_messages.usage import decode_usage, merge_usage, tier_of
 from portico.dialects.base import Quirks
-from portico.dialects.openai_chat.halves import Halves, loads_halves
+from portico.dialects.halves import Halves, loads_halves
 from portico.errors import StreamBroken
 from portico.jsonio import JsonObject, dumps
 from portico.sse import ServerSentEvent
@@ -59,11 +60,7 @@ class MessageDecoder:
             UpstreamError: the event reports a failure.
             StreamBroken: it is not a JSON object.
         """
-        body = loads_halves(event.data)
-        if not isinstance(body, dict):
-            raise StreamBroken("the upstream sent an event that is not a JSON object")
-        if self._quirks.patch is not None:
-            self._quirks.patch(body)
+        body = chunk_object(loads_halves(event.data), self._quirks)
         handler = self._HANDLERS.get(body.get("type", event.name))
         if handler is None:
             if body.get("error"):

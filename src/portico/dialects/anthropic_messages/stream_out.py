@@ -8,10 +8,10 @@ from portico.dialects.anthropic_messages.errors import error_body
 from portico.dialects.anthropic_messages.finish import encode_stop
 from portico.dialects.anthropic_messages.response import page_citation, usage_with_cost
 from portico.dialects.anthropic_messages.thinking import encode_block
-from portico.dialects.anthropic_messages.tool_ids import ToolIds
 from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
 from portico.dialects.anthropic_messages.usage import encode_usage
 from portico.dialects.base import Envelope
+from portico.dialects.tool_ids import ToolIds
 from portico.errors import GatewayError, StreamBroken
 from portico.jsonio import JsonObject, dumps
 from portico.vocabulary import (

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from portico.dialects.anthropic_messages.families import Family
+from portico.dialects.reasoning import visible_text
 from portico.errors import UpstreamRejected
 from portico.jsonio import JsonError, JsonObject, dumps
 from portico.vocabulary import ChatRequest, Message, Reasoning, ReasoningWish
@@ -165,7 +166,7 @@ def encode_block(item: Reasoning) -> JsonObject:
     """Write reasoning of any family as a block; a foreign item travels in the signature."""
     if item.format == FORMAT and item.data is not None:
         return {"type": "redacted_thinking", "data": item.data}
-    visible = item.text if item.text is not None else item.summary
+    visible = visible_text(item)
     signature = (item.signature or "") if item.format == FORMAT else _wrapped(item)
     return {"type": "thinking", "thinking": visible or "", "signature": signature}
 

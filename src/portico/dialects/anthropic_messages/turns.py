@@ -7,7 +7,7 @@ import msgspec
 from portico.dialects.anthropic_messages.caching import mark
 from portico.dialects.anthropic_messages.media import file_block, image_block
 from portico.dialects.anthropic_messages.thinking import thinking_blocks
-from portico.dialects.anthropic_messages.tool_ids import ToolIds
+from portico.dialects.tool_ids import ToolIds
 from portico.jsonio import JsonError, JsonObject, dumps, loads
 from portico.vocabulary import Audio, File, Image, Message, Part, Text, ToolCall, Unknown, Video
 

@@ -8,6 +8,7 @@ what it names and leaves the rest.
 from collections.abc import Mapping
 from typing import Any
 
+from portico.dialects.fields import object_of
 from portico.jsonio import JsonObject
 from portico.vocabulary import Usage
 
@@ -28,11 +29,11 @@ def decode_usage(body: Mapping[str, Any]) -> Usage | None:
     if not any(isinstance(body.get(name), int) for name in _COUNTS):
         return None
     output = _count(body, "output_tokens")
-    by_age = _object(body.get("cache_creation"))
+    by_age = object_of(body.get("cache_creation"))
     hour = _count(by_age, "ephemeral_1h_input_tokens")
     short = _count(by_age, "ephemeral_5m_input_tokens")
     written = max(_count(body, "cache_creation_input_tokens"), hour + short)
-    thinking = _count(_object(body.get("output_tokens_details")), "thinking_tokens")
+    thinking = _count(object_of(body.get("output_tokens_details")), "thinking_tokens")
     return Usage(
         input_tokens=_count(body, "input_tokens"),
         cache_read_tokens=_count(body, "cache_read_input_tokens"),
@@ -40,7 +41,7 @@ def decode_usage(body: Mapping[str, Any]) -> Usage | None:
         cache_write_1h_tokens=hour,
         output_tokens=output,
         reasoning_tokens=min(thinking, output),
-        web_search_requests=_count(_object(body.get("server_tool_use")), "web_search_requests"),
+        web_search_requests=_count(object_of(body.get("server_tool_use")), "web_search_requests"),
     )
 
 
@@ -72,10 +73,6 @@ def encode_usage(usage: Usage, service_tier: str | None = None) -> JsonObject:
         "service_tier": service_tier or "standard",
         "inference_geo": None,
     }
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _count(body: Mapping[str, Any], key: str) -> int:

@@ -1,6 +1,7 @@
 """The Gemini API (generateContent), as Google AI Studio and Vertex AI speak it."""
 
 from portico.dialects.base import Dialect
+from portico.dialects.gathering import response_events
 from portico.dialects.gemini.errors import decode_error, encode_error
 from portico.dialects.gemini.names import path
 from portico.dialects.gemini.reading import decode_request
@@ -8,7 +9,6 @@ from portico.dialects.gemini.request import encode_request, read_head, upstream_
 from portico.dialects.gemini.response import decode_response, encode_response
 from portico.dialects.gemini.stream_in import ChunkDecoder
 from portico.dialects.gemini.stream_out import ChunkEncoder
-from portico.dialects.openai_chat.response import response_events
 
 DIALECT = Dialect(
     name="gemini",

@@ -7,9 +7,9 @@ without `alt=sse` the whole body is an array, errors included (native-wire 12).
 from collections.abc import Mapping
 from typing import Any
 
-from portico.dialects.openai_chat.errors import classify
+from portico.dialects.failures import classify, parsed_error, shown_message
 from portico.errors import GatewayError, UpstreamError
-from portico.jsonio import JsonError, JsonObject, dumps, loads
+from portico.jsonio import JsonObject, dumps
 
 _STATUS_WORDS = {
     400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 402: "RESOURCE_EXHAUSTED",
@@ -22,11 +22,7 @@ _STATUS_WORDS = {
 
 def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
     """Classify an error answer. `headers` have lower-case names."""
-    try:
-        parsed: object = loads(body)
-    except JsonError:
-        parsed = body.decode(errors="replace")
-    return failure(status, headers, parsed)
+    return failure(status, headers, parsed_error(body))
 
 
 def failure(status: int | None, headers: Mapping[str, str], body: object) -> UpstreamError:
@@ -54,12 +50,8 @@ def encode_error(error: GatewayError, user_id: str | None) -> bytes:
 
 def error_body(error: GatewayError) -> JsonObject:
     """The body that a client of this dialect reads an error from."""
-    if error.status == 500:
-        message = "Internal error. The gateway's log says what happened."
-    else:
-        message = error.message
     word = _STATUS_WORDS.get(error.status, "UNKNOWN")
-    return {"error": {"code": error.status, "message": message, "status": word}}
+    return {"error": {"code": error.status, "message": shown_message(error), "status": word}}
 
 
 def _detail(body: object) -> JsonObject:

@@ -12,7 +12,7 @@ from portico.dialects.gemini.names import FORMAT, UNSIGNED_CALL, camel, pick
 from portico.dialects.gemini.request import NATIVE_CONFIG, NATIVE_FIELDS
 from portico.dialects.gemini.thinking import decode_thinking
 from portico.errors import InvalidRequest
-from portico.jsonio import JsonObject, dumps, loads
+from portico.jsonio import JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import (
     ChatRequest,
     Message,
@@ -51,7 +51,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
     body: JsonObject = {name: loads(raw) for name, raw in head.fields.items()}
     try:
         return _request(head, body)
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except ShapeError as error:
         raise InvalidRequest(f"contents or tools cannot be read: {error!r}") from None
 
 

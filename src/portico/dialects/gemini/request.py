@@ -4,15 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from portico.dialects.base import Quirks, RawFields, RequestHead
+from portico.dialects.checks import decode_fields, prompt_bytes, too_deep
+from portico.dialects.fields import encoded_body, finished_body
 from portico.dialects.gemini.names import camel, generation, pick
 from portico.dialects.gemini.thinking import can_think, encode_thinking
 from portico.dialects.gemini.turns import encode_turns
 from portico.dialects.hygiene import check_json
 from portico.errors import InvalidRequest
-from portico.jsonio import JsonError, JsonObject, dumps, loads
+from portico.jsonio import JsonError, JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import ChatRequest, Tool
 
 MODEL_FIELD, STREAM_FIELD = "model", "stream"
@@ -53,8 +53,6 @@ _PARAMETERS = {
     "responseJsonSchema": "structured_outputs",
 }  # fmt: skip
 
-_decode_fields = msgspec.json.Decoder(RawFields).decode
-
 
 def encode_request(
     request: ChatRequest, model: str, supported: frozenset[str], quirks: Quirks
@@ -71,13 +69,9 @@ def encode_request(
     encoding = _Encoding(request, model, supported, quirks.output_limit_tokens)
     try:
         body = encoding.body()
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except ShapeError as error:
         raise InvalidRequest(f"a field cannot be told to this provider: {error!r}") from None
-    if quirks.patch_request is not None:
-        fields = {name: msgspec.Raw(dumps(value)) for name, value in body.items()}
-        quirks.patch_request(fields)
-        return dumps(fields), frozenset(encoding.dropped)
-    return dumps(body), frozenset(encoding.dropped)
+    return encoded_body(body, quirks), frozenset(encoding.dropped)
 
 
 class _Encoding:
@@ -265,9 +259,9 @@ def read_head(body: bytes) -> RequestHead:
     """
     check_json(body)
     try:
-        fields = {camel(name): raw for name, raw in _decode_fields(body).items()}
+        fields = {camel(name): raw for name, raw in decode_fields(body).items()}
     except RecursionError:
-        raise InvalidRequest("The request body is nested too deeply.") from None
+        raise too_deep() from None
     except JsonError as error:
         raise InvalidRequest(f"The request body is not a valid JSON object: {error}") from None
     model = _member(fields, MODEL_FIELD)
@@ -289,11 +283,7 @@ def read_head(body: bytes) -> RequestHead:
         models=(model.removeprefix("models/"),),
         stream=_member(fields, STREAM_FIELD) is True,
         fields=fields,
-        prompt_bytes=b"".join(
-            bytes(fields[name])
-            for name in ("systemInstruction", "contents", "tools")
-            if name in fields
-        ),
+        prompt_bytes=prompt_bytes(fields, ("systemInstruction", "contents", "tools")),
         max_output_tokens=cap,
         parameters=_parameters(fields, config),
         media=_media(contents),
@@ -308,9 +298,7 @@ def upstream_body(
     fields = {
         name: raw for name, raw in head.fields.items() if name not in {MODEL_FIELD, STREAM_FIELD}
     }
-    if quirks.patch_request is not None:
-        quirks.patch_request(fields)
-    return dumps(fields), frozenset()
+    return finished_body(fields, quirks), frozenset()
 
 
 def _member(fields: RawFields, name: str) -> Any:

@@ -8,7 +8,9 @@ terminator: it is finished when it ends after every answer named a reason.
 import hashlib
 from typing import Any
 
+from portico.dialects.answers import chunk_object
 from portico.dialects.base import Quirks
+from portico.dialects.fields import text_of
 from portico.dialects.gemini.errors import failure
 from portico.dialects.gemini.finish import finish_reason, native_word
 from portico.dialects.gemini.grounding import annotations
@@ -16,6 +18,7 @@ from portico.dialects.gemini.media import audio_format
 from portico.dialects.gemini.names import FORMAT
 from portico.dialects.gemini.partial import add_piece
 from portico.dialects.gemini.usage import decode_usage, service_tier
+from portico.dialects.media import data_url
 from portico.errors import StreamBroken
 from portico.jsonio import JsonObject, dumps, loads
 from portico.sse import ServerSentEvent
@@ -68,10 +71,7 @@ class ChunkDecoder:
 
     def chunk(self, body: Any) -> list[StreamEvent]:
         """Translate one parsed chunk; raises as `feed`."""
-        if not isinstance(body, dict):
-            raise StreamBroken("the upstream sent an event that is not a JSON object")
-        if self._quirks.patch is not None:
-            self._quirks.patch(body)
+        body = chunk_object(body, self._quirks)
         if body.get("error"):
             raise failure(None, {}, body)
         events: list[StreamEvent] = []
@@ -79,8 +79,8 @@ class ChunkDecoder:
             self._started = True
             events.append(
                 Start(
-                    upstream_id=_text(body.get("responseId")),
-                    model=_text(body.get("modelVersion")),
+                    upstream_id=text_of(body.get("responseId")),
+                    model=text_of(body.get("modelVersion")),
                 )
             )
         for position, candidate in enumerate(body.get("candidates") or ()):
@@ -185,11 +185,11 @@ class _Answer:
         if text and len(part) == 1:  # the usual part
             self._texts.append(text)
             return [TextDelta(text=text, choice=self._number)]
-        signature = _text(part.get("thoughtSignature"))
+        signature = text_of(part.get("thoughtSignature"))
         if (call := part.get("functionCall")) is not None:
             return self._call(call, signature)
         if part.get("thought"):
-            return self._thought(_text(text), signature)
+            return self._thought(text_of(text), signature)
         if text is None and (part.keys() - {"thoughtSignature", "thought"}):
             return self._other(part, signature)
         events: list[StreamEvent] = []
@@ -219,7 +219,7 @@ class _Answer:
         if mime.startswith("audio/"):
             fields: JsonObject = {"audio": {"data": data, "format": audio_format(mime)}}
         else:
-            url = {"url": f"data:{mime};base64,{data}"}
+            url = {"url": data_url(mime, data)}
             image = {"type": "image_url", "image_url": url, "index": self._images}
             fields = {"images": [image]}
             self._images += 1
@@ -233,7 +233,7 @@ class _Answer:
             return self._grow(call)
         events = self._close_call()
         name = str(call.get("name") or "")
-        call_id = self._call_id(_text(call.get("id")), name)
+        call_id = self._call_id(text_of(call.get("id")), name)
         if signature is not None:
             events.append(self._signed(signature, call_id))
         index, self._calls = self._calls, self._calls + 1
@@ -272,7 +272,7 @@ class _Answer:
 def _refused(feedback: JsonObject) -> list[StreamEvent]:
     """A prompt that was blocked: an answer without content."""
     events: list[StreamEvent] = []
-    if message := _text(feedback.get("blockReasonMessage")):
+    if message := text_of(feedback.get("blockReasonMessage")):
         events.append(RefusalDelta(text=message))
     native = str(feedback["blockReason"])
     return [*events, Finish(reason="content_filter", native_reason=native)]
@@ -295,7 +295,3 @@ def _token(candidate: JsonObject) -> JsonObject:
         "logprob": candidate.get("logProbability"),
         "bytes": list(token.encode()),
     }
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

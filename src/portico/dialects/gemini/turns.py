@@ -9,6 +9,7 @@ from typing import Any
 
 from portico.dialects.gemini.media import encode_media
 from portico.dialects.gemini.names import FORMAT, UNSIGNED_CALL, generation
+from portico.dialects.tool_calls import arguments_object
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonError, JsonObject, loads
 from portico.vocabulary import (
@@ -178,21 +179,16 @@ def _server_parts(message: Message) -> Parts:
 
 
 def _call(call: ToolCall, signature: str | None) -> JsonObject:
-    function: JsonObject = {"name": call.name, "args": _arguments(call)}
+    function: JsonObject = {
+        "name": call.name,
+        "args": arguments_object(call.arguments, wrapper="input"),
+    }
     if call.id:
         function["id"] = call.id
     part: JsonObject = {"functionCall": function}
     if signature is not None:
         part["thoughtSignature"] = signature
     return part
-
-
-def _arguments(call: ToolCall) -> JsonObject:
-    try:
-        arguments = loads(call.arguments)
-    except JsonError:
-        arguments = call.arguments
-    return arguments if isinstance(arguments, dict) else {"input": arguments}
 
 
 def _run_of_tools(messages: Sequence[Message], start: int) -> list[Message]:

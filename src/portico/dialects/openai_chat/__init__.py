@@ -1,14 +1,12 @@
 """The OpenAI chat dialect: what most providers speak, and this gateway's own first surface."""
 
 from portico.dialects.base import Dialect
+from portico.dialects.failures import decode_error
+from portico.dialects.gathering import response_events
 from portico.dialects.openai_chat.conversation import decode_request, encode_request
-from portico.dialects.openai_chat.errors import decode_error, encode_error
+from portico.dialects.openai_chat.errors import encode_error
 from portico.dialects.openai_chat.request import read_head, upstream_body
-from portico.dialects.openai_chat.response import (
-    decode_response,
-    encode_response,
-    response_events,
-)
+from portico.dialects.openai_chat.response import decode_response, encode_response
 from portico.dialects.openai_chat.shortcut import added_text
 from portico.dialects.openai_chat.stream_in import ChunkDecoder
 from portico.dialects.openai_chat.stream_out import ChunkEncoder

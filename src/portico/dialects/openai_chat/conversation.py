@@ -6,20 +6,16 @@ encoding again is the identity on meaning: a test does it to every recorded
 request.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
-from portico.dialects.base import Quirks, RequestHead
-from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item, visible_text
-from portico.dialects.openai_chat.request import (
-    GATEWAY_FIELDS,
-    PARAMETERS,
-    finish_body,
-)
+from portico.dialects.base import PARAMETERS, Quirks, RequestHead
+from portico.dialects.fields import raw, rest_of
+from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item
+from portico.dialects.openai_chat.request import GATEWAY_FIELDS, finish_body
+from portico.dialects.reasoning import visible_text
 from portico.errors import InvalidRequest
-from portico.jsonio import JsonObject, dumps, loads
+from portico.jsonio import JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import (
     Audio,
     ChatRequest,
@@ -69,7 +65,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
         messages = _messages(body)
         tools = tuple(_tool(tool) for tool in body.get("tools") or ())
         choice = _tool_choice(body.get("tool_choice"))
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except ShapeError as error:
         raise InvalidRequest(f"messages or tools cannot be read: {error!r}") from None
     stop = body.get("stop")
     plain: dict[str, Any] = {name: body.get(name) for name in _PLAIN}
@@ -82,7 +78,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
         tools=tools,
         tool_choice=choice,
         reasoning=_wish(body),
-        extra=_rest(body, _KNOWN),
+        extra=rest_of(body, _KNOWN),
         **plain,
     )
 
@@ -107,7 +103,7 @@ def encode_request(
         body["reasoning"] = _encode_wish(request.reasoning)
     if request.dialect is None:
         body.update(request.extra or {})
-    fields = {name: msgspec.Raw(dumps(value)) for name, value in body.items()}
+    fields = {name: raw(value) for name, value in body.items()}
     sent = frozenset(fields.keys() & PARAMETERS)
     return finish_body(fields, sent, supported, quirks, stream=request.stream)
 
@@ -132,7 +128,7 @@ def _message(body: JsonObject) -> Message:
         reasoning=tuple(decode_reasoning(body)),
         refusal=body.get("refusal"),
         cache_control=body.get("cache_control"),
-        extra=_rest(body, _MESSAGE_FIELDS),
+        extra=rest_of(body, _MESSAGE_FIELDS),
     )
 
 
@@ -153,7 +149,7 @@ def _part(part: str | JsonObject) -> Part:
             return Text(
                 text=part["text"],
                 cache_control=cache,
-                extra=_rest(part, frozenset({"type", "text", "cache_control"})),
+                extra=rest_of(part, frozenset({"type", "text", "cache_control"})),
             )
         case "image_url":
             image = part["image_url"]
@@ -184,14 +180,14 @@ def _tool_call(body: JsonObject) -> ToolCall:
         id=body.get("id") or "",
         name=function.get("name") or "",
         arguments=text or "{}",
-        extra=_rest(body, known),
+        extra=rest_of(body, known),
     )
 
 
 def _tool(body: JsonObject) -> Tool:
     if body.get("type", "function") != "function":
         return Tool(
-            name=body.get("name") or body["type"], type=body["type"], extra=_rest(body, frozenset({"type"}))
+            name=body.get("name") or body["type"], type=body["type"], extra=rest_of(body, frozenset({"type"}))
         )  # fmt: skip
     function = body["function"]
     return Tool(
@@ -200,7 +196,7 @@ def _tool(body: JsonObject) -> Tool:
         parameters=function.get("parameters"),
         strict=function.get("strict"),
         cache_control=body.get("cache_control"),
-        extra=_rest(body, _TOOL_FIELDS),
+        extra=rest_of(body, _TOOL_FIELDS),
     )
 
 
@@ -328,8 +324,3 @@ def _encode_wish(wish: ReasoningWish) -> JsonObject:
         "exclude": wish.exclude or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _rest(body: Mapping[str, Any], known: frozenset[str]) -> JsonObject | None:
-    """Fields the hub has no word for; None rather than empty."""
-    return {k: v for k, v in body.items() if k not in known and v is not None} or None

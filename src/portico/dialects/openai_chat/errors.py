@@ -1,97 +1,12 @@
-"""Failures of the OpenAI chat family: what a provider says, and what a client is told.
+"""Failures of the OpenAI chat family as a client is told: OpenRouter's envelope.
 
-In: contract/errors-limits 2-3 and the recorded bodies (native-wire 12).
-Out: OpenRouter's envelope.
+Contract: errors-limits 1 and chat 4.4.
 """
 
-import re
-from collections.abc import Mapping
-from typing import Any
-
 from portico.dialects.base import Envelope
-from portico.errors import (
-    CassetteMiss,
-    GatewayError,
-    UpstreamError,
-    UpstreamOverloaded,
-    UpstreamRateLimited,
-    UpstreamRejected,
-    UpstreamTimeout,
-    UpstreamUnavailable,
-)
-from portico.jsonio import JsonError, JsonObject, dumps, loads
-
-_RAW_LIMIT = 4096
-_SECRET = re.compile(r"\b(?:sk|gsk|xai|key|pk|rk|hf|nvapi|csk|tgp|fw)[-_][A-Za-z0-9_\-*.]{6,}")
-_CONTEXT = re.compile(
-    r"maximum context length|context_length_exceeded|context window|prompt is too long"
-    r"|maximum prompt length|input token count|too many tokens|input is too long"
-    r"|too_many_prompt_tokens|reduce the length of (?:the|your) (?:messages|prompt|input)"
-    r"|exceeds? the (?:available )?context size|larger than the context",
-    re.IGNORECASE,
-)
-_POLICY = re.compile(r"content[_ ](?:policy|filter|management)|moderation|safety system", re.I)
-_BAD_KEY = re.compile(
-    r"(?:incorrect|invalid|missing|no) (?:xai )?api key|api key (?:not valid|is invalid)", re.I
-)
-
-
-def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
-    """Classify an error answer. `headers` have lower-case names."""
-    try:
-        parsed: object = loads(body)
-    except JsonError:
-        parsed = body.decode(errors="replace")
-    return classify(status, headers, parsed)
-
-
-def classify(status: int | None, headers: Mapping[str, str], body: object) -> UpstreamError:
-    """Name the failure that a provider's body, status and headers describe.
-
-    `status` None: the error stood inside an answer that had begun with 200; its
-    own code decides. The operator's key being refused (401, 402, 403, or 400
-    with such words) is an unavailable provider: the client's key is not at fault.
-    """
-    detail = _detail(body)
-    message, code = _message(detail, body), _code(detail, body)
-    status = status if status is not None else _status_inside(detail)
-    facts: dict[str, Any] = {
-        "upstream_status": status,
-        "raw": _clean(body),
-        "provider_code": None if code is None else str(code),
-        "retry_after_s": _retry_after_s(headers),
-    }
-    text = f"{message} {code}"
-    if status == 429:
-        return UpstreamRateLimited("Provider returned error", **facts)
-    if status in {408, 504, 524}:
-        return UpstreamTimeout("Provider returned error", **facts)
-    if status in {503, 529}:
-        return UpstreamOverloaded("Provider returned error", **facts)
-    if status in {401, 402, 403} or (status == 400 and _BAD_KEY.search(text)):
-        return UpstreamUnavailable("Provider returned error", **facts)
-    if status is None or not 400 <= status < 500:
-        return UpstreamUnavailable("Provider returned error", **facts)
-    return _rejected(status, message, text, facts)
-
-
-def _rejected(status: int, message: str, text: str, facts: dict[str, Any]) -> UpstreamRejected:
-    if _CONTEXT.search(text):
-        facts["provider_code"] = facts["provider_code"] or "context_length_exceeded"
-        said = message if "maximum context length" in message.lower() else (
-            f"This endpoint's maximum context length is exceeded. The provider said: {message}"
-        )  # fmt: skip
-        return UpstreamRejected(said, status=400, error_type="context_length_exceeded", **facts)
-    kind, outward = "invalid_request", 400
-    if _POLICY.search(text):
-        kind = "content_policy_violation"
-    elif status == 404:
-        kind, outward = "not_found", 404
-    elif status == 413:
-        kind, outward = "payload_too_large", 413
-    elif status == 422:
-        kind, outward = "unprocessable", 422
-    return UpstreamRejected("Provider returned error", status=outward, error_type=kind, **facts)
+from portico.dialects.failures import INTERNAL
+from portico.errors import CassetteMiss, GatewayError, UpstreamError
+from portico.jsonio import JsonObject, dumps
 
 
 def encode_error(error: GatewayError, user_id: str | None) -> bytes:
@@ -108,7 +23,7 @@ def error_object(error: GatewayError) -> JsonObject:
     """The `error` member: integer code, message, metadata with `error_type`."""
     if error.status == 500:
         return {
-            "message": "Internal error. The gateway's log says what happened.",
+            "message": INTERNAL,
             "code": 500,
             "metadata": {"error_type": "server"},
         }
@@ -144,54 +59,3 @@ def encode_stream_error(error: GatewayError, envelope: Envelope) -> bytes:
         **error.beside,
     }
     return b"data: " + dumps(body) + b"\n\n"
-
-
-def _detail(body: object) -> JsonObject:
-    """The object that describes the failure, wherever the provider put it."""
-    if isinstance(body, list) and body:
-        body = body[0]
-    if not isinstance(body, dict):
-        return {}
-    inner = body.get("error")
-    return inner if isinstance(inner, dict) else body
-
-
-def _message(detail: JsonObject, body: object) -> str:
-    for key in ("message", "error", "detail"):
-        if isinstance(text := detail.get(key), str):
-            return text
-    return body[:500] if isinstance(body, str) else ""
-
-
-def _code(detail: JsonObject, body: object) -> object:
-    code = detail.get("code") or detail.get("type")
-    if code is None and isinstance(body, dict):
-        code = body.get("code")
-    return code if isinstance(code, str | int) else None
-
-
-def _status_inside(detail: JsonObject) -> int | None:
-    for key in ("status_code", "code", "status"):
-        value = detail.get(key)
-        if isinstance(value, str) and value.isdigit():
-            value = int(value)
-        if isinstance(value, int) and 400 <= value < 600:
-            return value
-    return None
-
-
-def _clean(body: object) -> str | None:
-    """The provider's body as text, cut, with anything that looks like a key removed."""
-    if body is None or body == "":
-        return None
-    text = body if isinstance(body, str) else dumps(body).decode()
-    return _SECRET.sub("[redacted]", text)[:_RAW_LIMIT]
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            return float(headers[name]) * scale
-        except (KeyError, ValueError):
-            continue
-    return None

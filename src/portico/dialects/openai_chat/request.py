@@ -11,26 +11,16 @@ from typing import Literal
 
 import msgspec
 
-from portico.dialects.base import Quirks, RawFields, RequestHead
-from portico.dialects.hygiene import check_json
+from portico.dialects.base import PARAMETERS, Quirks, RawFields, RequestHead
+from portico.dialects.checks import asked_models, check_session_id, prompt_bytes, read_body
+from portico.dialects.fields import finished_body, raw
 from portico.errors import InvalidRequest
-from portico.jsonio import JsonError, JsonObject, dumps, loads
+from portico.jsonio import JsonObject, loads
 
 Number = int | float
 
 MOST_TOKENS = 100_000_000
 """More than any model can write; what is above is a mistake, not a wish."""
-
-PARAMETERS = frozenset(
-    {
-        "temperature", "top_p", "top_k", "min_p", "top_a", "frequency_penalty", "presence_penalty",
-        "repetition_penalty", "max_tokens", "max_completion_tokens", "logit_bias", "logprobs",
-        "top_logprobs", "prediction", "seed", "response_format", "structured_outputs", "stop",
-        "tools", "tool_choice", "parallel_tool_calls", "include_reasoning", "reasoning",
-        "reasoning_effort", "web_search_options", "verbosity",
-    }
-)  # fmt: skip
-"""What `supported_parameters` of `GET /models` can name."""
 
 GATEWAY_FIELDS = (
     "models", "route", "provider", "plugins", "preset", "transforms", "usage", "session_id",
@@ -112,7 +102,6 @@ class _Body(msgspec.Struct):
 
 
 _decode_body = msgspec.json.Decoder(_Body).decode
-_decode_fields = msgspec.json.Decoder(RawFields).decode
 
 
 def read_head(body: bytes) -> RequestHead:
@@ -122,28 +111,18 @@ def read_head(body: bytes) -> RequestHead:
         InvalidRequest: it is not a JSON object, or a field has a wrong type; the
             message names the path (`messages.0.role: ...`).
     """
-    check_json(body)
-    try:
-        fields = _decode_fields(body)
-        typed = _decode_body(body)
-        if _MARK.search(body) is not None:  # will have to be read whole, to take marks out
-            for name in ("messages", "tools"):
-                loads(fields.get(name, b"null"))
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(_explain(error)) from None
-    except RecursionError:
-        raise InvalidRequest("The request body is nested too deeply.") from None
-    except JsonError as error:
-        raise InvalidRequest(f"The request body is not valid JSON: {error}") from None
+    marked = _MARK.search(body) is not None  # will have to be read whole, to take marks out
+    whole = ("messages", "tools") if marked else ()
+    fields, typed = read_body(body, _decode_body, whole=whole)
     _check(typed)
     cap = (
         typed.max_completion_tokens if typed.max_completion_tokens is not None else typed.max_tokens
     )
     return RequestHead(
-        models=_models(typed),
+        models=asked_models([*([typed.model] if typed.model else []), *(typed.models or [])]),
         stream=bool(typed.stream),
         fields=fields,
-        prompt_bytes=b"".join([bytes(fields[name]) for name in _PROMPT_FIELDS if name in fields]),
+        prompt_bytes=prompt_bytes(fields, _PROMPT_FIELDS),
         max_output_tokens=None if cap is None else int(cap),
         parameters=frozenset(
             [name for name in fields if name in PARAMETERS and bytes(fields[name]) != b"null"]
@@ -163,8 +142,7 @@ def _check(body: _Body) -> None:
     _check_cap("max_completion_tokens", body.max_completion_tokens)
     if body.models is not None and len(body.models) > 10:
         raise InvalidRequest("models: at most 10 models can be named")
-    if body.session_id is not None and len(body.session_id) > 256:
-        raise InvalidRequest("session_id: at most 256 characters")
+    check_session_id(body.session_id)
     wish = body.reasoning.effort if body.reasoning else None
     if wish and body.reasoning_effort and wish != body.reasoning_effort:
         raise InvalidRequest("reasoning_effort: differs from reasoning.effort; send one of them")
@@ -173,13 +151,6 @@ def _check(body: _Body) -> None:
 def _check_cap(name: str, value: Number | None) -> None:
     if value is not None and not (1 <= value <= MOST_TOKENS and value == int(value)):
         raise InvalidRequest(f"{name}: expected an integer from 1 to {MOST_TOKENS}, got {value}")
-
-
-def _models(body: _Body) -> tuple[str, ...]:
-    names = ([body.model] if body.model else []) + (body.models or [])
-    if not names:
-        raise InvalidRequest("model: name a model, for example by one of the ids of GET /models")
-    return tuple(dict.fromkeys(names))
 
 
 def _media(messages: list[_Message]) -> tuple[tuple[str, int], ...]:
@@ -201,13 +172,6 @@ def _excludes_reasoning(body: _Body) -> bool:
     return body.include_reasoning is False
 
 
-def _explain(error: msgspec.ValidationError) -> str:
-    """msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role: ...`."""
-    what, _, path = str(error).partition(" - at `$")
-    path = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")).replace("[...]", ".*").lstrip(".")
-    return f"{path}: {what}" if path else f"The request body: {what}"
-
-
 def upstream_body(
     head: RequestHead, model: str, supported: frozenset[str], quirks: Quirks
 ) -> tuple[bytes, frozenset[str]]:
@@ -221,7 +185,7 @@ def upstream_body(
         quirks: how the provider spells things.
     """
     fields = dict(head.fields)
-    fields["model"] = _raw(model)
+    fields["model"] = raw(model)
     if "messages" not in fields or bytes(fields["messages"]) == b"null":
         fields["messages"] = _prompt_as_message(fields["prompt"])
     return finish_body(fields, head.parameters, supported, quirks, stream=head.stream)
@@ -255,19 +219,13 @@ def finish_body(
     for name, other in quirks.renamed_parameters.items():
         if name in fields:
             fields[other] = fields.pop(name)
-    if quirks.patch_request is not None:
-        quirks.patch_request(fields)
-    return dumps(fields), dropped
-
-
-def _raw(value: object) -> msgspec.Raw:
-    return msgspec.Raw(dumps(value))
+    return finished_body(fields, quirks), dropped
 
 
 def _prompt_as_message(prompt: msgspec.Raw) -> msgspec.Raw:
     text = loads(prompt)
     content = text if isinstance(text, str) else "\n".join(text)
-    return _raw([{"role": "user", "content": content}])
+    return raw([{"role": "user", "content": content}])
 
 
 def _set_output_cap(fields: RawFields, quirks: Quirks) -> None:
@@ -303,11 +261,11 @@ def _set_reasoning(fields: RawFields, quirks: Quirks) -> None:
     if level is None or quirks.reasoning_field is None:
         return
     if quirks.reasoning_field == "reasoning_effort":
-        fields["reasoning_effort"] = _raw(level)
+        fields["reasoning_effort"] = raw(level)
     elif quirks.reasoning_field == "thinking":
-        fields["thinking"] = _raw({"type": "disabled" if level == "none" else "enabled"})
+        fields["thinking"] = raw({"type": "disabled" if level == "none" else "enabled"})
     elif quirks.reasoning_field == "enable_thinking":
-        fields["enable_thinking"] = _raw(level != "none")
+        fields["enable_thinking"] = raw(level != "none")
 
 
 def _level(wish: _Reasoning) -> str | None:
@@ -325,13 +283,13 @@ def _strip_message_fields(fields: RawFields) -> None:
     The messages keep their exact bytes unless there is something to take out.
     """
     for name in ("messages", "tools"):
-        raw = fields.get(name)
-        if raw is None or _MARK.search(bytes(raw)) is None:
+        sent = fields.get(name)
+        if sent is None or _MARK.search(bytes(sent)) is None:
             continue
-        items = loads(raw)
+        items = loads(sent)
         for item in items:
             _strip(item)
-        fields[name] = _raw(items)
+        fields[name] = raw(items)
 
 
 def _strip(item: JsonObject) -> None:

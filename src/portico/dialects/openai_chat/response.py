@@ -1,37 +1,25 @@
 """Whole answers of the OpenAI chat family: any provider's in, OpenRouter's out."""
 
-from typing import Any
-
+from portico.dialects.answers import read_answer
 from portico.dialects.base import Envelope, Quirks
+from portico.dialects.failures import classify
+from portico.dialects.finish import finish_reason
 from portico.dialects.openai_chat.annotations import clean_annotation
-from portico.dialects.openai_chat.errors import classify
-from portico.dialects.openai_chat.finish import finish_reason
 from portico.dialects.openai_chat.reasoning import (
     decode_reasoning,
     encode_item,
-    merge,
     split_content,
-    visible_text,
 )
-from portico.dialects.openai_chat.tool_calls import arguments_text, called_function, made_up_id
+from portico.dialects.openai_chat.tool_calls import called_function
 from portico.dialects.openai_chat.usage import decode_usage, encode_usage, find_usage
-from portico.errors import UpstreamUnavailable
-from portico.jsonio import JsonError, JsonObject, dumps, loads
+from portico.dialects.reasoning import merge, visible_text
+from portico.dialects.tool_calls import arguments_text, made_up_id
+from portico.jsonio import JsonObject, dumps
 from portico.vocabulary import (
     ChatResponse,
     Choice,
     Cost,
-    ExtraDelta,
-    Finish,
-    ReasoningDelta,
-    RefusalDelta,
-    Start,
-    StreamEvent,
-    StreamUsage,
-    TextDelta,
     ToolCall,
-    ToolCallDelta,
-    ToolCallStart,
     Usage,
 )
 
@@ -58,30 +46,17 @@ def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
     Raises:
         UpstreamError: it is an error object, not JSON, or holds no answer.
     """
-    try:
-        parsed: Any = loads(body)
-    except JsonError as error:
-        raise UpstreamUnavailable("the upstream's answer is not JSON") from error
-    if not isinstance(parsed, dict):
-        raise UpstreamUnavailable("the upstream's answer is not a JSON object")
-    if quirks.patch is not None:
-        quirks.patch(parsed)
-    choices = parsed.get("choices")
-    if parsed.get("error") or not isinstance(choices, list) or not choices:
-        raise classify(None, {}, parsed)
-    try:
-        return _response(parsed, quirks)
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise UpstreamUnavailable("the upstream's answer cannot be read") from error
+    return read_answer(body, quirks, _response)
 
 
 def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
+    choices = body.get("choices")
+    if body.get("error") or not isinstance(choices, list) or not choices:
+        raise classify(None, {}, body)
     usage = find_usage(body)
     outside = quirks.reasoning_outside_completion
     return ChatResponse(
-        choices=tuple(
-            _choice(item, n, str(body.get("id"))) for n, item in enumerate(body["choices"])
-        ),
+        choices=tuple(_choice(item, n, str(body.get("id"))) for n, item in enumerate(choices)),
         upstream_id=body.get("id"),
         upstream_model=body.get("model"),
         system_fingerprint=body.get("system_fingerprint"),
@@ -186,43 +161,3 @@ def _encode_message(choice: Choice, envelope: Envelope) -> JsonObject:
     if choice.audio is not None:
         message["audio"] = choice.audio
     return {**message, **(choice.extra or {})}
-
-
-def response_events(response: ChatResponse) -> list[StreamEvent]:
-    """A whole answer as hub events, for an upstream that did not stream though asked to."""
-    events: list[StreamEvent] = [
-        Start(
-            upstream_id=response.upstream_id,
-            model=response.upstream_model,
-            system_fingerprint=response.system_fingerprint,
-        )
-    ]
-    for choice in response.choices:
-        events.extend(_choice_events(choice))
-    if response.usage is not None:
-        events.append(StreamUsage(usage=response.usage, service_tier=response.service_tier))
-    return events
-
-
-def _choice_events(choice: Choice) -> list[StreamEvent]:
-    number = choice.index
-    events: list[StreamEvent] = [ReasoningDelta(item=i, choice=number) for i in choice.reasoning]
-    if choice.content or choice.logprobs:
-        events.append(TextDelta(text=choice.content or "", choice=number, logprobs=choice.logprobs))
-    if choice.refusal:
-        events.append(RefusalDelta(text=choice.refusal, choice=number))
-    extra = dict(choice.extra or {})
-    for name in ("annotations", "images"):
-        if values := getattr(choice, name):
-            extra[name] = list(values)
-    if extra:
-        events.append(ExtraDelta(fields=extra, choice=number))
-    for position, call in enumerate(choice.tool_calls):
-        events.append(ToolCallStart(index=position, id=call.id, name=call.name, choice=number))
-        events.append(ToolCallDelta(index=position, arguments=call.arguments, choice=number))
-    events.append(
-        Finish(
-            reason=choice.finish_reason, native_reason=choice.native_finish_reason, choice=number
-        )
-    )
-    return events

@@ -8,14 +8,17 @@ without index or id, content as a list, no terminator, errors after HTTP 200.
 from collections.abc import Sequence
 from typing import Any
 
+from portico.dialects.answers import chunk_object
 from portico.dialects.base import Quirks
+from portico.dialects.failures import classify
+from portico.dialects.fields import text_of
+from portico.dialects.finish import finish_reason
+from portico.dialects.halves import Halves, loads_halves
 from portico.dialects.openai_chat.annotations import without_nulls
-from portico.dialects.openai_chat.errors import classify
-from portico.dialects.openai_chat.finish import finish_reason
-from portico.dialects.openai_chat.halves import Halves, loads_halves
 from portico.dialects.openai_chat.reasoning import decode_reasoning, split_content
-from portico.dialects.openai_chat.tool_calls import arguments_text, called_function, made_up_id
+from portico.dialects.openai_chat.tool_calls import called_function
 from portico.dialects.openai_chat.usage import decode_usage, find_usage
+from portico.dialects.tool_calls import arguments_text, made_up_id
 from portico.errors import StreamBroken
 from portico.jsonio import JsonObject
 from portico.sse import ServerSentEvent
@@ -74,11 +77,7 @@ class ChunkDecoder:
         if event.data.strip() == b"[DONE]":
             self.done = True
             return self._settled(())
-        body = loads_halves(event.data)
-        if not isinstance(body, dict):
-            raise StreamBroken("the upstream sent an event that is not a JSON object")
-        if self._quirks.patch is not None:
-            self._quirks.patch(body)
+        body = chunk_object(loads_halves(event.data), self._quirks)
         if body.get("error"):
             raise classify(None, {}, body)
         return self._chunk(body)
@@ -103,9 +102,9 @@ class ChunkDecoder:
             self._started = True
             events.append(
                 Start(
-                    upstream_id=_text(body.get("id")),
-                    model=_text(body.get("model")),
-                    system_fingerprint=_text(body.get("system_fingerprint")),
+                    upstream_id=text_of(body.get("id")),
+                    model=text_of(body.get("model")),
+                    system_fingerprint=text_of(body.get("system_fingerprint")),
                 )
             )
         growing: list[_Answer] = []
@@ -125,7 +124,7 @@ class ChunkDecoder:
         counted = decode_usage(usage, reasoning_outside_completion=outside)
         if counted is None:
             return []
-        return [StreamUsage(usage=counted, service_tier=_text(body.get("service_tier")))]
+        return [StreamUsage(usage=counted, service_tier=text_of(body.get("service_tier")))]
 
     def _settled(self, growing: "Sequence[_Answer]") -> list[StreamEvent]:
         """Finish the answers whose reason came with their last delta, once no more follows.
@@ -251,7 +250,7 @@ class _Call:
         self._size = 0
 
     def feed(self, fields: JsonObject, function: JsonObject, choice: int) -> list[StreamEvent]:
-        self.upstream_id = self.upstream_id or _text(fields.get("id"))
+        self.upstream_id = self.upstream_id or text_of(fields.get("id"))
         fragment = arguments_text(function.get("arguments"))
         events: list[StreamEvent] = []
         if self._opened:
@@ -273,7 +272,3 @@ class _Call:
     def _more(self, fragment: str, choice: int) -> ToolCallDelta:
         self._size += len(fragment)
         return ToolCallDelta(index=self.index, arguments=fragment, choice=choice)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

@@ -7,8 +7,9 @@ encoded once, in the constructor.
 
 from portico.dialects.base import Envelope
 from portico.dialects.openai_chat.errors import encode_stream_error
-from portico.dialects.openai_chat.reasoning import encode_item, visible_text
+from portico.dialects.openai_chat.reasoning import encode_item
 from portico.dialects.openai_chat.usage import encode_usage
+from portico.dialects.reasoning import visible_text
 from portico.errors import GatewayError
 from portico.jsonio import JsonObject, dumps
 from portico.sse import DONE

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from portico.dialects.base import WireProfile
-from portico.jsonio import JsonObject
+from portico.dialects.fields import object_of
+from portico.jsonio import JsonObject, usd_number
 from portico.vocabulary import Cost, Usage
 
-_PICO = 10**12
 _NO_COST = Cost()
 _NOTHING = msgspec.Raw(b"0")
 _WHOLES = ("prompt_tokens", "completion_tokens", "total_tokens")
@@ -50,8 +50,8 @@ def decode_usage(body: JsonObject, *, reasoning_outside_completion: bool = False
             return Usage(input_tokens=prompt, output_tokens=completion)
     if not any(_is_count(body.get(name)) for name in _WHOLES):
         return None
-    prompt_details = _object(body.get("prompt_tokens_details"))
-    completion_details = _object(body.get("completion_tokens_details"))
+    prompt_details = object_of(body.get("prompt_tokens_details"))
+    completion_details = object_of(body.get("completion_tokens_details"))
     prompt, completion = _count(body, "prompt_tokens"), _count(body, "completion_tokens")
     total = _count(body, "total_tokens")
     reasoning = _count(completion_details, "reasoning_tokens") or _count(body, "reasoning_tokens")
@@ -140,24 +140,6 @@ def encode_usage(usage: Usage, cost: Cost | None, profile: WireProfile) -> JsonO
     if usage.web_search_requests:
         body["server_tool_use_details"] = {"web_search_requests": usage.web_search_requests}
     return body
-
-
-def usd_number(picousd: int) -> msgspec.Raw:
-    """Pico-dollars as an exact JSON number in USD, without exponent.
-
-    >>> bytes(usd_number(32_000_000))
-    b'0.000032'
-    >>> bytes(usd_number(0)), bytes(usd_number(2 * 10**12))
-    (b'0', b'2')
-    """
-    whole, fraction = divmod(picousd, _PICO)
-    if not fraction:
-        return msgspec.Raw(b"%d" % whole)
-    return msgspec.Raw(f"{whole}.{fraction:012d}".rstrip("0").encode())
-
-
-def _object(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
 
 
 def _first_count(body: Mapping[str, object], keys: tuple[str, ...]) -> int:

@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime
 
-from portico.dialects.openai_chat.usage import usd_number
-from portico.jsonio import JsonObject
+from portico.jsonio import JsonObject, usd_number
 from portico.limits import spent_picousd
 from portico.server.asgi import AsgiReply
 from portico.server.request import Request, Route, Site, answer_json

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from portico.catalog import find_model
-from portico.dialects.openai_chat.usage import usd_number
 from portico.errors import InvalidRequest, NotFound
-from portico.jsonio import JsonObject
+from portico.jsonio import JsonObject, usd_number
 from portico.routing.health import EndpointHealth, Percentiles
 from portico.server.asgi import AsgiReply
 from portico.server.request import Request, Route, Site, answer_json

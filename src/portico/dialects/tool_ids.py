@@ -1,4 +1,4 @@
-"""Tool-call ids as this API takes them, one mapping for a whole request.
+"""Tool-call ids for APIs that insist on their form, one mapping for a whole request.
 
 Accepted are letters, digits, "_" and "-", and no id twice (native-wire 13). Clients
 bring ids of other providers (`functions.add:0`, `0`, none at all), and some

@@ -1,4 +1,4 @@
-"""Finish reasons of the OpenAI chat family (contract/chat 5.1, native-wire 11)."""
+"""Finish reasons as the upstreams of most dialects write them (contract/chat 5.1, native-wire 11)."""
 
 from portico.vocabulary import FinishReason
 

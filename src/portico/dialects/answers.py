@@ -1,0 +1,62 @@
+"""Reading what upstreams answer: whole bodies, and the chunks of a stream.
+
+What goes wrong here is the upstream's failure: an `UpstreamError`, never a crash.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from portico.dialects.base import Quirks
+from portico.errors import StreamBroken, UpstreamUnavailable
+from portico.jsonio import JsonError, JsonObject, ShapeError, loads
+from portico.vocabulary import ChatResponse
+
+
+def answer_json(body: bytes) -> Any:
+    """The JSON value that a 200 body is.
+
+    Raises:
+        UpstreamUnavailable: it is not JSON.
+    """
+    try:
+        return loads(body)
+    except JsonError as error:
+        raise UpstreamUnavailable("the upstream's answer is not JSON") from error
+
+
+def read_answer(
+    body: bytes, quirks: Quirks, read: Callable[[JsonObject, Quirks], ChatResponse]
+) -> ChatResponse:
+    """Read a 200 body with `read`, after the provider's patch.
+
+    Raises:
+        UpstreamError: it is not a JSON object, is not shaped as `read` expects, or
+            `read` found an error object in it.
+    """
+    parsed = answer_json(body)
+    if not isinstance(parsed, dict):
+        raise UpstreamUnavailable("the upstream's answer is not a JSON object")
+    if quirks.patch is not None:
+        quirks.patch(parsed)
+    try:
+        return read(parsed, quirks)
+    except ShapeError as error:
+        raise unreadable_answer() from error
+
+
+def unreadable_answer() -> UpstreamUnavailable:
+    """The failure of an answer that is JSON, but not shaped as its dialect says."""
+    return UpstreamUnavailable("the upstream's answer cannot be read")
+
+
+def chunk_object(chunk: object, quirks: Quirks) -> JsonObject:
+    """A parsed chunk of a stream, after the provider's patch.
+
+    Raises:
+        StreamBroken: it is not a JSON object.
+    """
+    if not isinstance(chunk, dict):
+        raise StreamBroken("the upstream sent an event that is not a JSON object")
+    if quirks.patch is not None:
+        quirks.patch(chunk)
+    return chunk

@@ -1,0 +1,91 @@
+"""What a client's body must be, whatever its dialect: JSON, its types, the gateway's own members.
+
+A dialect declares the members it understands as a struct and reads a body with
+`read_body`; what only it insists on, it checks itself. Every message begins
+with the path it is about (`messages.0.role: ...`).
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import msgspec
+
+from portico.dialects.base import RawFields
+from portico.dialects.hygiene import check_json
+from portico.errors import InvalidRequest
+from portico.jsonio import JsonError, loads
+
+Body = TypeVar("Body")
+
+_SESSION_ID_CHARS = 256
+
+decode_fields = msgspec.json.Decoder(RawFields).decode
+"""The top-level fields of a JSON object with their exact bytes."""
+
+
+def read_body(
+    body: bytes, decode: Callable[[bytes], Body], *, whole: Iterable[str] = ()
+) -> tuple[RawFields, Body]:
+    """The top-level fields with their exact bytes, and the typed body.
+
+    Args:
+        body: what the client sent.
+        decode: of a `msgspec.json.Decoder` for the dialect's struct.
+        whole: members that will be read to their depths later; what `decode`
+            skips inside them has to be JSON as well.
+
+    Raises:
+        InvalidRequest: it is not a JSON object, or a member has a wrong type.
+    """
+    check_json(body)
+    try:
+        fields = decode_fields(body)
+        typed = decode(body)
+        for name in whole:
+            loads(fields.get(name, b"null"))
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(_explain(error)) from None
+    except RecursionError:
+        raise too_deep() from None
+    except JsonError as error:
+        raise InvalidRequest(f"The request body is not valid JSON: {error}") from None
+    return fields, typed
+
+
+def too_deep() -> InvalidRequest:
+    """The refusal of a body that the decoder cannot follow to its bottom."""
+    return InvalidRequest("The request body is nested too deeply.")
+
+
+def asked_models(names: Iterable[str]) -> tuple[str, ...]:
+    """The asked slugs in order, without repeats.
+
+    Raises:
+        InvalidRequest: there is none.
+    """
+    models = tuple(dict.fromkeys(names))
+    if not models:
+        raise InvalidRequest("model: name a model, for example by one of the ids of GET /models")
+    return models
+
+
+def check_session_id(session_id: str | None) -> None:
+    """
+    Raises:
+        InvalidRequest: it is longer than OpenRouter takes.
+    """
+    if session_id is not None and len(session_id) > _SESSION_ID_CHARS:
+        raise InvalidRequest(f"session_id: at most {_SESSION_ID_CHARS} characters")
+
+
+def prompt_bytes(fields: RawFields, names: Iterable[str]) -> bytes:
+    """The JSON of the members that make up the prompt, for `RequestHead.prompt_bytes`."""
+    return b"".join([bytes(fields[name]) for name in names if name in fields])
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    """msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role: ...`."""
+    what, _, path = str(error).partition(" - at `$")
+    path = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")).replace("[...]", ".*").lstrip(".")
+    return f"{path}: {what}" if path else f"The request body: {what}"
