@@ -23,7 +23,9 @@ class Call(msgspec.Struct, kw_only=True):
 
 class Choice(msgspec.Struct, kw_only=True):
     """One answer. `finish` is the provider's own word; `native_finish` a second word of its
-    own for it, where it relays another provider's. `legacy_call` is `function_call`."""
+    own for it, where it relays another provider's. `legacy_call` is `function_call`.
+    `own` are the kinds of blocks that only the provider itself knows, `citations` counts
+    those that name no web page; None: not looked at."""
 
     text: str = ""
     refusal: str = ""
@@ -39,6 +41,8 @@ class Choice(msgspec.Struct, kw_only=True):
     images: list[object] = []
     audio: str = ""
     logprob_tokens: list[str] = []
+    own: list[str] | None = None
+    citations: int | None = None
 
     def has_content(self) -> bool:
         """Whether a client would have seen anything of it."""
@@ -82,7 +86,7 @@ def read_native(body: bytes, *, status: int, stream: bool) -> Native:
         return Native(failure=Failure(status=None, message="the provider's answer is empty"))
     looks_like_events = _looks_like_events(body)
     native = _read_stream(body) if looks_like_events else _read_body(body)
-    if any(_is_torn(choice.text) for choice in native.choices.values()):
+    if any(is_torn(choice.text) for choice in native.choices.values()):
         native.doubts.append("half of a surrogate pair is not text")
     if looks_like_events != stream:
         native.doubts.append("the answer's kind is not the one that was asked for")
@@ -325,7 +329,7 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _is_torn(text: str) -> bool:
+def is_torn(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -5,6 +5,7 @@ Rule names: `same.*` for meaning, `count.*` for usage, `cost.*` for the charge,
 """
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -31,7 +32,13 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     cache_write: Decimal
 
 
-def compare_answer(findings: Findings, native: Native, received: Received, prices: Prices) -> None:
+def compare_answer(
+    findings: Findings,
+    native: Native,
+    received: Received,
+    prices: Prices,
+    usage_of: Callable[[JsonObject], ExpectedUsage] = expected_usage,
+) -> None:
     """Check that a complete answer arrived with the same meaning, counts and charge."""
     indexes = (sorted(native.choices), sorted(received.choices))
     findings.check(
@@ -47,7 +54,7 @@ def compare_answer(findings: Findings, native: Native, received: Received, price
         findings.check("same.system_fingerprint", short(found), holds=same)
     if isinstance(received.usage, dict):
         if native.usage is not None:
-            compare_usage(findings, expected_usage(native.usage), received.usage)
+            compare_usage(findings, usage_of(native.usage), received.usage)
         else:
             # A reader that takes 0 for "unknown" would drop what had to be counted instead.
             total = received.usage.get("total_tokens")
@@ -68,6 +75,11 @@ def compare_content(findings: Findings, native: Choice, received: Choice) -> Non
     for name in ("annotations", "images"):
         wanted, found = getattr(native, name), getattr(received, name)
         findings.check(f"same.{name}", _counts(wanted, found), holds=len(wanted) == len(found))
+    for name in ("own", "citations"):
+        wanted, found = getattr(native, name), getattr(received, name)
+        detail = f"{wanted} became {found}"
+        holds = wanted is None or wanted == (found or type(wanted)())
+        findings.check(f"same.{name}", detail, holds=holds)
     same = native.logprob_tokens == received.logprob_tokens
     found = _counts(native.logprob_tokens, received.logprob_tokens)
     findings.check("same.logprobs", found, holds=same)

@@ -5,7 +5,7 @@ import binascii
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     api: str
     stream: bool = False
     features: tuple[str, ...] = ()
+    model: str = ""
     request: JsonObject | None = None
     status: int = 200
     headers: dict[str, str] = {}
@@ -82,6 +83,7 @@ def to_record(row: JsonObject) -> Record:
         api=str(row["api"]),
         stream=bool(row.get("stream")),
         features=tuple(str(f) for f in row.get("features") or ()),
+        model=str(row.get("model") or ""),
         request=_request_body(row.get("request")),
         status=int(response.get("status") or 0),
         headers=headers,
@@ -125,13 +127,16 @@ def _gunzipped(data: bytes) -> bytes:
         return data
 
 
-def client_request(record: Record, model: str) -> JsonObject:
+def client_request(
+    record: Record, model: str, translate: Callable[[JsonObject], JsonObject] = dict
+) -> JsonObject:
     """What a client asks the gateway so that `record`'s answer is the upstream's.
 
-    The recorded request with another model; for fixtures a minimal one. Whether
-    it streams is the record's decision, not the recorded request's.
+    The recorded request, translated into the chat dialect, with another model; for
+    fixtures a minimal one. Whether it streams is the record's decision, not the
+    recorded request's.
     """
-    body = dict(record.request or {})
+    body = translate(record.request or {})
     if not isinstance(body.get("messages"), list) or not body["messages"]:
         body["messages"] = [{"role": "user", "content": "Replay the recording."}]
     body["model"] = model

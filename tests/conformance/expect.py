@@ -97,12 +97,12 @@ def expected_usage(usage: JsonObject) -> ExpectedUsage:
     never lost.
     """
     prompt = usage["prompt_tokens"]
-    completion = _count(usage.get("completion_tokens"))
-    total = _count(usage.get("total_tokens"))
+    completion = count_of(usage.get("completion_tokens"))
+    total = count_of(usage.get("total_tokens"))
     reasoning = _reasoning(usage)
     cached = _cached(usage)
     details = _object(usage, "prompt_tokens_details")
-    audio = _some(_count(details.get("audio_tokens")))
+    audio = _some(count_of(details.get("audio_tokens")))
     prompts = {prompt, *(prompt + part for part in cached | audio if part > prompt)}
     outside = 0
     completions = set() if completion is None else {completion}
@@ -118,8 +118,8 @@ def expected_usage(usage: JsonObject) -> ExpectedUsage:
         completion_tokens=completions,
         cached_tokens=cached,
         cache_write_tokens=_some(
-            _count(details.get("cache_write_tokens")),
-            _count(usage.get("cache_creation_input_tokens")),
+            count_of(details.get("cache_write_tokens")),
+            count_of(usage.get("cache_creation_input_tokens")),
         ),
         reasoning_tokens=set() if reasoning is None else {reasoning},
         audio_tokens=audio,
@@ -130,21 +130,21 @@ def expected_usage(usage: JsonObject) -> ExpectedUsage:
 def _reasoning(usage: JsonObject) -> int | None:
     """Reasoning tokens, None where the upstream does not report them."""
     for name in ("completion_tokens_details", "completion_token_details"):
-        count = _count(_object(usage, name).get("reasoning_tokens"))
+        count = count_of(_object(usage, name).get("reasoning_tokens"))
         if count is not None:
             return count
-    return _count(usage.get("reasoning_tokens"))
+    return count_of(usage.get("reasoning_tokens"))
 
 
 def _cached(usage: JsonObject) -> set[int]:
     """Every spelling of "read from the cache"; the largest, since an unused one may stay 0."""
     found = [
-        _count(_object(usage, "prompt_tokens_details").get("cached_tokens")),
-        _count(_object(usage, "prompt_token_details").get("cached_tokens")),
-        _count(usage.get("prompt_cache_hit_tokens")),
-        _count(usage.get("num_cached_tokens")),
-        _count(usage.get("cached_tokens")),
-        _count(usage.get("cache_read_input_tokens")),
+        count_of(_object(usage, "prompt_tokens_details").get("cached_tokens")),
+        count_of(_object(usage, "prompt_token_details").get("cached_tokens")),
+        count_of(usage.get("prompt_cache_hit_tokens")),
+        count_of(usage.get("num_cached_tokens")),
+        count_of(usage.get("cached_tokens")),
+        count_of(usage.get("cache_read_input_tokens")),
     ]
     counts = [count for count in found if count is not None]
     return {max(counts)} if counts else {0}
@@ -161,7 +161,7 @@ def _object(fields: JsonObject, name: str) -> JsonObject:
     return value if isinstance(value, dict) else {}
 
 
-def _count(value: object) -> int | None:
+def count_of(value: object) -> int | None:
     """A whole number of tokens; some hosts write them as floats."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None

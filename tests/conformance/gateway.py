@@ -11,18 +11,10 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.conformance.apis import Api
 from tests.conformance.compare import Prices
 from tests.conformance.corpus import Record
 
-# The corpus names a provider as its recorder did; the gateway as the contract does.
-# Any other name is configured as a private provider of that name.
-SLUGS = {
-    "bedrock-mantle": "bedrock-mantle",
-    "google": "google-ai-studio",
-    "moonshot": "moonshotai",
-    "vercel-gateway": "vercel",
-    "zai": "z-ai",
-}
 # `env:` reads this variable; the value only has to be recognisable in a header.
 UPSTREAM_KEY_VARIABLE = "CONFORMANCE_UPSTREAM_KEY"
 UPSTREAM_KEY = "upstream-of-the-conformance-run"
@@ -33,9 +25,13 @@ class GatewayFailed(Exception):
     """The gateway did not start; the message ends with what it printed."""
 
 
-def slug_of(provider: str) -> str:
-    """The gateway's name for a provider of the corpus."""
-    name = SLUGS.get(provider, provider)
+def slug_of(provider: str, api: Api) -> str:
+    """The gateway's name for a provider of the corpus.
+
+    The corpus names a provider as its recorder did, the gateway as the contract does.
+    Any name unknown to `api` is configured as a private provider of that name.
+    """
+    name = api.slugs.get(provider, provider)
     return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-") or "unnamed"
 
 
@@ -43,24 +39,38 @@ def model_of(number: int) -> str:
     return f"conformance/{number}"
 
 
-def configuration(records: Mapping[int, Record], *, upstream_port: int, prices: Prices) -> str:
+def upstream_model_of(number: int, record: Record, api: Api) -> str:
+    """The upstream's name of the model: it ends in the record's number.
+
+    Other dialects than the client's own have rules for families of models, which
+    they know by the name.
+    """
+    if api.understand is None:
+        return f"record-{number}"
+    name = re.sub(r"[^A-Za-z0-9._:-]+", "-", record.model) or "unnamed"
+    return f"{name}.record-{number}"
+
+
+def configuration(
+    records: Mapping[int, Record], *, api: Api, upstream_port: int, prices: Prices
+) -> str:
     """The text of a `portico.toml` in which record n is the only endpoint of model n."""
-    slugs = sorted({slug_of(record.provider) for record in records.values()})
+    slugs = sorted({slug_of(record.provider, api) for record in records.values()})
     parts = ["[deadlines]", "connect_s = 5.0", "first_byte_s = 20.0", ""]
     for slug in slugs:
         parts += [
             f"[providers.{slug}]",
             f'base_url = "http://127.0.0.1:{upstream_port}/p/{slug}/v1"',
             f'api_key = "env:{UPSTREAM_KEY_VARIABLE}"',
-            'dialect = "openai_chat"',
+            f'dialect = "{api.dialect}"',
             "",
         ]
     for number, record in records.items():
         parts += [
             "[[models]]",
             f'id = "{model_of(number)}"',
-            f'provider = "{slug_of(record.provider)}"',
-            f'upstream_model = "record-{number}"',
+            f'provider = "{slug_of(record.provider, api)}"',
+            f'upstream_model = "{upstream_model_of(number, record, api)}"',
             "context_tokens = 10_000_000",
             'input_modalities = ["text", "image", "audio", "file", "video"]',
             f'price = {{ prompt = "{prices.prompt}", completion = "{prices.completion}", '

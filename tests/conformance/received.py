@@ -89,6 +89,8 @@ def _feed_message(choice: Choice, raw: JsonObject, message: JsonObject) -> None:
         known.arguments += _text(legacy.get("arguments"))
         choice.legacy_call = known
     choice.annotations += _objects(message.get("annotations"))
+    choice.citations = (choice.citations or 0) + len(_objects(message.get("citations")))
+    choice.own = [*(choice.own or []), *_kinds(message.get("content_parts"))]
     choice.images += _objects(message.get("images"))
     if isinstance(message.get("audio"), dict):
         choice.audio += _text(message["audio"].get("data"))
@@ -117,6 +119,14 @@ def _feed_call(choice: Choice, fragment: JsonObject, position: int) -> None:
     if isinstance(function, dict):
         call.name = call.name or _text(function.get("name"))
         call.arguments += _text(function.get("arguments"))
+
+
+def _kinds(parts: object) -> list[str]:
+    """The kinds of a provider's own blocks: their `type`, or the member that names them."""
+    own = {"thoughtSignature"}
+    return [
+        str(part.get("type") or "+".join(sorted(part.keys() - own))) for part in _objects(parts)
+    ]
 
 
 def _index(value: object) -> int:

@@ -19,7 +19,8 @@ import aiohttp
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.conformance.accumulate import read_native
+from tests.conformance.accumulate import Native, is_torn
+from tests.conformance.apis import APIS, Api
 from tests.conformance.check import Exchange, check_exchange
 from tests.conformance.compare import Prices
 from tests.conformance.corpus import Record, Unreadable, client_request, read_records
@@ -44,7 +45,6 @@ from tests.conformance.schema import SchemaError, Schemas, load_schemas
 from tests.conformance.upstream import ReplayUpstream
 
 _HERE = Path(__file__).resolve().parent
-_APIS = ("openai-chat",)
 _TIMEOUT_S = 60.0
 _PRICES = Prices(
     prompt=Decimal("1.00"),
@@ -57,15 +57,17 @@ _APP_HEADERS = {"HTTP-Referer": "https://app.example", "X-Title": "Conformance"}
 
 
 class Run:
-    """One pass over the records against one gateway."""
+    """One pass over the records of one API against one gateway."""
 
     def __init__(
         self,
         records: dict[int, Record],
         *,
+        api: Api,
         schemas: Schemas | None,
         explanations: Sequence[Explained],
     ) -> None:
+        self.api = api
         self._records = records
         self._schemas = schemas
         self._explanations = explanations
@@ -104,10 +106,11 @@ class Run:
     ) -> list[str]:
         record = self._records[number]
         model = model_of(number)
-        asked = client_request(record, model)
+        asked = client_request(record, model, self.api.client_request)
         exchange = Exchange(
             record=record,
-            native=read_native(record.body, status=record.status, stream=record.stream),
+            api=self.api,
+            native=read_answer(self.api, record),
             model=model,
             asked=asked,
             received=await self._ask(session, url, key, asked),
@@ -133,7 +136,8 @@ class Run:
         step = max(1, total // 10)
         if done % step == 0 or done == total:
             failed = sum(not outcome.passed() for outcome in self.outcomes.values())
-            print(f"conformance: {done}/{total} done, {failed} failed", file=sys.stderr)
+            name = self.api.name
+            print(f"conformance: {name} {done}/{total} done, {failed} failed", file=sys.stderr)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -143,7 +147,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--openapi", type=Path, help="OpenAPI file (default: beside the corpus)")
     parser.add_argument("--report", type=Path, help="where to write the JSON report")
     parser.add_argument("--provider", help="only this provider of the corpus")
-    parser.add_argument("--api", default=_APIS[0], help=f"one of {', '.join(_APIS)}")
+    parser.add_argument("--api", help=f"only one of {', '.join(APIS)}")
+    parser.add_argument("--id", help="only records whose id contains this")
     parser.add_argument("--jobs", type=int, default=8, help="requests in flight")
     parser.add_argument("--verbose", action="store_true", help="every reason of every failure")
     parser.add_argument("--gateway", metavar="URL", help="use a gateway that already runs")
@@ -153,19 +158,28 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if bool(options.gateway) != bool(options.key):
         parser.error("--gateway and --key belong together")
-    if (options.gateway or options.write_config) and not options.upstream_port:
-        parser.error("a gateway of your own needs a fixed --upstream-port")
+    if (options.gateway or options.write_config) and not (options.upstream_port and options.api):
+        parser.error("a gateway of your own needs one --api and a fixed --upstream-port")
     return options
 
 
-def _load_records(options: argparse.Namespace) -> dict[int, Record]:
+def _load_records(options: argparse.Namespace, api: Api) -> dict[int, Record]:
     records: dict[int, Record] = {}
-    for row in read_records(options.corpus, api=options.api, provider=options.provider):
+    for row in read_records(options.corpus, api=api.name, provider=options.provider):
         if isinstance(row, Unreadable):
             print(f"conformance: cannot read {row.place}: {row.reason}")
-        else:
-            records[len(records) + 1] = row
+        elif options.id is None or options.id in row.id:
+            served = row if api.as_served is None else api.as_served(row)
+            records[len(records) + 1] = served
     return records
+
+
+def read_answer(api: Api, record: Record) -> Native:
+    """What the gateway must say for `record`; a reader that fails leaves a doubt, not a crash."""
+    native = api.read_answer(record.body, record.status, record.stream)
+    if any(is_torn(choice.text) for choice in native.choices.values()):
+        native.doubts.append("half of a surrogate pair is not text")
+    return native
 
 
 def _load_schemas(options: argparse.Namespace) -> Schemas | None:
@@ -182,7 +196,8 @@ async def _with_own_gateway(run: Run, records: dict[int, Record], *, jobs: int) 
         folder = Path(name)
         config = folder / "portico.toml"
         config.write_text(
-            configuration(records, upstream_port=port, prices=_PRICES), encoding="utf-8"
+            configuration(records, api=run.api, upstream_port=port, prices=_PRICES),
+            encoding="utf-8",
         )
         gateway = GatewayProcess(command=gateway_command(), folder=folder, config=config)
         try:
@@ -207,33 +222,50 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not options.corpus.is_dir():
         print(f"conformance: corpus not found at {options.corpus}, skipped")
         return 0
-    if options.api not in _APIS:
+    if options.api is not None and options.api not in APIS:
         print(f"conformance: no accumulator for {options.api}, skipped")
         return 0
-    records = _load_records(options)
+    chosen = [APIS[options.api]] if options.api else list(APIS.values())
     if options.write_config:
-        text = configuration(records, upstream_port=options.upstream_port, prices=_PRICES)
-        options.write_config.write_text(text, encoding="utf-8")
+        _write_config(options, chosen[0])
         return 0
+    outcomes: list[Outcome] = []
     try:
         schemas = _load_schemas(options)
-        run = Run(records, schemas=schemas, explanations=load_explained(_HERE / "explained.toml"))
-        if options.gateway:
-            asyncio.run(_with_running_gateway(run, options))
-        else:
-            asyncio.run(_with_own_gateway(run, records, jobs=options.jobs))
+        explanations = load_explained(_HERE / "explained.toml")
+        for api in chosen:
+            records = _load_records(options, api)
+            if not records:
+                continue
+            run = Run(records, api=api, schemas=schemas, explanations=explanations)
+            _drive(run, records, options)
+            outcomes += [run.outcomes[number] for number in sorted(run.outcomes)]
     except (GatewayFailed, SchemaError) as error:
         print(f"conformance: {error}")
         print("conformance: could not run")
         return 2
-    for stray in sorted(set(run.upstream.strays)):
-        print(f"conformance: the gateway also asked for {stray}")
-    report = summary(run.outcomes[number] for number in sorted(run.outcomes))
+    report = summary(outcomes)
     print_report(report, verbose=options.verbose)
     if options.report:
         write_report(report, options.report)
     print(f"conformance: {report['passed']} passed, {report['failed']} failed")
     return 1 if report["failed"] else 0
+
+
+def _write_config(options: argparse.Namespace, api: Api) -> None:
+    records = _load_records(options, api)
+    text = configuration(records, api=api, upstream_port=options.upstream_port, prices=_PRICES)
+    options.write_config.write_text(text, encoding="utf-8")
+
+
+def _drive(run: Run, records: dict[int, Record], options: argparse.Namespace) -> None:
+    """Run the records of one API against a gateway of its own, or the one that was named."""
+    if options.gateway:
+        asyncio.run(_with_running_gateway(run, options))
+    else:
+        asyncio.run(_with_own_gateway(run, records, jobs=options.jobs))
+    for stray in sorted(set(run.upstream.strays)):
+        print(f"conformance: the gateway also asked for {stray}")
 
 
 if __name__ == "__main__":

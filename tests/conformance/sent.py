@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from tests.conformance.accumulate import JsonObject
+from tests.conformance.asking import Asked, Turn, outline
 from tests.conformance.findings import Findings, short
 
 # Asked of every upstream, so that it counts: the contract says usage is always there.
@@ -99,3 +100,45 @@ def _object(value: object) -> JsonObject:
 
 def _objects(value: object) -> Sequence[JsonObject]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def check_asked(findings: Findings, wanted: Asked, found: Asked) -> None:
+    """Compare what was asked with what reached the upstream, each read by its own API's reader."""
+    same = wanted.system.strip() == found.system.strip()
+    detail = f"{short(wanted.system)} became {short(found.system)}"
+    findings.check("sent.system", detail, holds=same)
+    roles = ([turn.role for turn in wanted.turns], [turn.role for turn in found.turns])
+    if roles[0] != roles[1]:
+        findings.add("sent.roles", f"{short(roles[0])} became {short(roles[1])}")
+    else:
+        for position, (mine, theirs) in enumerate(zip(wanted.turns, found.turns, strict=True)):
+            _check_turn(findings, mine, theirs, position)
+    names = (sorted(wanted.tools), sorted(found.tools))
+    findings.check("sent.tools", f"{names[0]} became {names[1]}", holds=names[0] == names[1])
+    for name in wanted.tools.keys() & found.tools.keys():
+        schemas = (outline(wanted.tools[name]), outline(found.tools[name]))
+        detail = f"{name}: {short(schemas[0])} became {short(schemas[1])}"
+        findings.check("sent.schema", detail, holds=schemas[0] == schemas[1])
+    own = (sorted(wanted.own_tools), sorted(found.own_tools))
+    findings.check("sent.own_tools", f"{own[0]} became {own[1]}", holds=own[0] == own[1])
+    _check_wishes(findings, wanted.wishes, found.wishes)
+
+
+def _check_turn(findings: Findings, wanted: Turn, found: Turn, position: int) -> None:
+    pairs: dict[str, tuple[object, object]] = {
+        name: (getattr(wanted, name), getattr(found, name))
+        for name in ("media", "calls", "results", "blobs", "own")
+    }
+    pairs["text"] = (wanted.text.strip(), found.text.strip())
+    for name, (mine, theirs) in pairs.items():
+        detail = f"turn {position}: {short(mine)} became {short(theirs)}"
+        findings.check(f"sent.{name}", detail, holds=mine == theirs)
+
+
+def _check_wishes(findings: Findings, wanted: dict[str, object], found: dict[str, object]) -> None:
+    """A wish is neither lost nor changed nor invented."""
+    for name in sorted(wanted.keys() | found.keys()):
+        before, after = wanted.get(name), found.get(name)
+        rule = "sent.invented" if name not in wanted else f"sent.wish.{name}"
+        detail = f"{name}: {short(before)} became {short(after)}"
+        findings.check(rule, detail, holds=before == after)

@@ -5,6 +5,7 @@ from decimal import Decimal
 import aiohttp
 import pytest
 
+from tests.conformance.apis import openai_chat
 from tests.conformance.compare import Prices
 from tests.conformance.corpus import Record
 from tests.conformance.gateway import configuration, slug_of
@@ -47,15 +48,15 @@ def test_every_record_becomes_a_model_with_one_endpoint() -> None:
         prompt=Decimal(1), completion=Decimal(3), cache_read=Decimal(1), cache_write=Decimal(1)
     )
 
-    text = configuration(RECORDS, upstream_port=8000, prices=prices)
+    text = configuration(RECORDS, api=openai_chat.API, upstream_port=8000, prices=prices)
 
     assert text.count("[providers.acme]") == 1
     assert text.count("[[models]]") == len(RECORDS)
 
 
 def test_provider_names_become_slugs() -> None:
-    assert slug_of("zai") == "z-ai"
-    assert slug_of("Never Seen!") == "never-seen"
+    assert slug_of("zai", openai_chat.API) == "z-ai"
+    assert slug_of("Never Seen!", openai_chat.API) == "never-seen"
 
 
 def test_without_recordings_the_run_is_skipped(capsys: pytest.CaptureFixture[str]) -> None:

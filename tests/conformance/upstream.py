@@ -1,7 +1,8 @@
 """The replay upstream: every recorded answer, served on a loopback port.
 
-A request names its record in `model` ("record-17"); the path only says which
-provider the gateway thinks it talks to. What arrived is kept for inspection.
+A request names its record at the end of the model's name ("record-17"), which stands in
+the body or in the path; else the path only says which provider the gateway thinks it
+talks to. What arrived is kept for inspection.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from aiohttp import web
 from tests.conformance.accumulate import JsonObject
 from tests.conformance.corpus import Record
 
-_MODEL = re.compile(r"record-(\d+)")
+_MODEL = re.compile(r"record-(\d+)(?!\d)")
 # The recorder stored decompressed bodies, and the framing is this server's own.
 _OWN_HEADERS = {
     "connection",
@@ -69,7 +70,8 @@ class ReplayUpstream:
             body = json.loads(await request.read())
         except ValueError:
             body = None
-        match = _MODEL.fullmatch(str(body.get("model"))) if isinstance(body, dict) else None
+        named = str(body.get("model") or request.path) if isinstance(body, dict) else ""
+        match = _MODEL.search(named)
         number = int(match[1]) if match else -1
         if number not in self._records or not isinstance(body, dict):
             self.strays.append(f"{request.method} {request.path}")
