@@ -1,16 +1,8 @@
 import pytest
-from tests.conftest import SHARED
 
 from portico.cassette import CassetteError, load
-from portico.cassette.govcr import seconds
+from portico.cassette.govcr import go_duration, seconds
 from portico.jsonio import loads
-
-FILES = sorted(
-    [
-        *(SHARED / "corpus" / "cassettes" / "go-vcr").rglob("*.yaml"),
-        *(SHARED / "seed").glob("*.yaml"),
-    ]
-)
 
 MINIMAL = b"""\
 version: 2
@@ -42,14 +34,6 @@ def test_the_seed_is_read_to_the_byte(seed_text):
     assert one.request.content_type == "application/json"
     assert one.response.is_event_stream
     assert one.response.duration_s == 0.211675292
-
-
-@pytest.mark.skipif(not FILES, reason=f"no recordings at {SHARED}")
-def test_every_recorded_cassette_loads():
-    tapes = [load(file.read_bytes(), name=file.name) for file in FILES]
-
-    assert all(tape.interactions for tape in tapes)
-    assert all(one.response.status for tape in tapes for one in tape.interactions)
 
 
 def test_a_body_that_is_no_text_comes_out_as_bytes():
@@ -85,6 +69,11 @@ def test_go_durations_are_read_in_all_units(text, duration_s):
     assert seconds(text) == duration_s
 
 
+@pytest.mark.parametrize("duration_s", [0.0, 1e-9, 0.211675292, 62.5, 3723.000000001])
+def test_a_duration_is_written_exactly(duration_s):
+    assert seconds(go_duration(duration_s)) == duration_s
+
+
 @pytest.mark.parametrize("text", ["", "5", "ms", "1.5 s", "1s x", "-"])
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(ValueError, match="is not a Go duration"):
@@ -106,7 +95,7 @@ def test_a_duration_may_be_nanoseconds_or_missing(recorded, duration_s):
         (b"interactions: [", "not YAML"),
         (b"[]", "Expected `object`"),
         (b"interactions: []", "`version`"),
-        (b"version: 1\ninteractions: []", "version 1"),
+        (b"version: 1", "`interactions`"),
         (MINIMAL.replace(b"method: POST, ", b""), "`method` - at `$.interactions[0].request`"),
         (MINIMAL.replace(b"code: 200", b"code: fine"), "$.interactions[0].response.code"),
         (MINIMAL.replace(b'body: "ok"', b"body: [1]"), "interaction 0: response.body is list"),

@@ -1,17 +1,20 @@
-"""Recorded exchanges: reading them from files and finding the one a request means."""
+"""Recorded exchanges: reading and writing them, and finding the one a request means."""
 
-from portico.cassette.govcr import load
+from portico.cassette.formats import FORMATS, load
 from portico.cassette.model import (
     Cassette,
     CassetteError,
+    Frame,
     Interaction,
     RecordedRequest,
     RecordedResponse,
 )
 
 __all__ = [
+    "FORMATS",
     "Cassette",
     "CassetteError",
+    "Frame",
     "Interaction",
     "RecordedRequest",
     "RecordedResponse",

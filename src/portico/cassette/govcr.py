@@ -5,21 +5,30 @@ A YAML file of interactions, each a request and a response with a whole body.
 
 import re
 from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
-import yaml
 
+from portico.cassette.extension import KEY, extended, extension_of
+from portico.cassette.fields import (
+    RecordedHeaders,
+    body_from,
+    failure,
+    headers_by_name,
+    headers_from,
+    reason_of,
+    text_or_bytes,
+)
 from portico.cassette.model import (
     Cassette,
-    CassetteError,
-    Headers,
     Interaction,
     RecordedRequest,
     RecordedResponse,
 )
+from portico.cassette.yamlio import dump_yaml
+from portico.jsonio import JsonObject
 
-_VERSION = 2
-_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+VERSION = 2
 _DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|ms|s|m|h)")
 _UNIT_S = {
     "ns": Decimal("1e-9"),
@@ -29,21 +38,22 @@ _UNIT_S = {
     "m": Decimal(60),
     "h": Decimal(3600),
 }
-_RecordedHeaders = dict[str, list[str]] | None
 
 
 class _Request(msgspec.Struct, kw_only=True):
     method: str
     url: str
-    headers: _RecordedHeaders = None
+    headers: RecordedHeaders = None
     body: object = ""
 
 
 class _Response(msgspec.Struct, kw_only=True):
     code: int
-    headers: _RecordedHeaders = None
+    headers: RecordedHeaders = None
     body: object = ""
     duration: object = None
+    status: str = ""
+    x_portico: object = None
 
 
 class _Interaction(msgspec.Struct, kw_only=True):
@@ -56,32 +66,32 @@ class _File(msgspec.Struct, kw_only=True):
     interactions: list[_Interaction] | None = None
 
 
-def load(text: bytes, *, name: str = "") -> Cassette:
-    """Read a cassette. Bodies come out as the exact bytes that were recorded.
-
-    Args:
-        text: the file. Only plain YAML is read: nothing in it can call code.
-        name: what messages shall call the cassette.
+def read(document: object, *, name: str = "") -> Cassette:
+    """Make a cassette of the decoded file. Bodies come out as the exact bytes that were recorded.
 
     Raises:
-        CassetteError: it is not YAML, not go-vcr version 2, or a field is
-            missing or of the wrong kind; the message says which.
+        CassetteError: it is not go-vcr version 2, or a field is missing or of
+            the wrong kind; the message says which.
     """
     try:
-        file = msgspec.convert(yaml.load(text, Loader=_LOADER), _File)  # a safe one
-    except yaml.YAMLError as error:
-        raise _failure(name, f"not YAML: {error}") from error
-    except (msgspec.ValidationError, RecursionError, ValueError) as error:
-        raise _failure(name, f"not a go-vcr cassette: {error}") from error
-    if file.version != _VERSION:
-        raise _failure(name, f"go-vcr version {file.version}; version {_VERSION} can be read")
+        file = msgspec.convert(document, _File)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise failure(name, f"not a go-vcr cassette: {error}") from error
+    if file.version != VERSION:
+        raise failure(name, f"go-vcr version {file.version}; version {VERSION} can be read")
     interactions = []
     for number, recorded in enumerate(file.interactions or ()):
         try:
             interactions.append(_interaction(recorded))
         except ValueError as error:
-            raise _failure(name, f"interaction {number}: {error}") from error
+            raise failure(name, f"interaction {number}: {error}") from error
     return Cassette(name=name, interactions=tuple(interactions))
+
+
+def write(cassette: Cassette) -> bytes:
+    """Write a file that go-vcr loads and, in its default matching, replays."""
+    rows = [_written(number, one) for number, one in enumerate(cassette.interactions)]
+    return b"---\n" + dump_yaml({"version": VERSION, "interactions": rows})
 
 
 def seconds(duration: str) -> float:
@@ -105,37 +115,36 @@ def _part_s(part: str) -> Decimal:
     return Decimal(number) * _UNIT_S[part[len(number) :]]
 
 
+def go_duration(duration_s: float) -> str:
+    """Write a duration for Go, exact to the nanosecond.
+
+    >>> go_duration(0.211675292), go_duration(62.5), go_duration(0)
+    ('211.675292ms', '62500ms', '0s')
+    """
+    ns = round(duration_s * 1e9)
+    if ns == 0:
+        return "0s"
+    return f"{ns // 1_000_000}.{ns % 1_000_000:06d}".rstrip("0").rstrip(".") + "ms"
+
+
 def _interaction(recorded: _Interaction) -> Interaction:
     asked, answered = recorded.request, recorded.response
-    return Interaction(
+    interaction = Interaction(
         request=RecordedRequest(
             method=asked.method,
             url=asked.url,
-            headers=_headers(asked.headers),
-            body=_body(asked.body, "request.body"),
+            headers=headers_from(asked.headers),
+            body=body_from(asked.body, "request.body"),
         ),
         response=RecordedResponse(
             status=answered.code,
-            headers=_headers(answered.headers),
-            body=_body(answered.body, "response.body"),
+            reason=answered.status.removeprefix(str(answered.code)).strip(),
+            headers=headers_from(answered.headers),
+            body=body_from(answered.body, "response.body"),
             duration_s=_duration_s(answered.duration),
         ),
     )
-
-
-def _headers(recorded: _RecordedHeaders) -> Headers:
-    return tuple((name, value) for name, values in (recorded or {}).items() for value in values)
-
-
-def _body(recorded: object, where: str) -> bytes:
-    """Text is UTF-8; what is no text was recorded as `!!binary`."""
-    if recorded is None:
-        return b""
-    if isinstance(recorded, bytes):
-        return recorded
-    if isinstance(recorded, str):
-        return recorded.encode()
-    raise ValueError(f"{where} is {type(recorded).__name__}, not text")
+    return extended(interaction, answered.x_portico)
 
 
 def _duration_s(recorded: object) -> float | None:
@@ -147,5 +156,46 @@ def _duration_s(recorded: object) -> float | None:
     return seconds(str(recorded))
 
 
-def _failure(name: str, what: str) -> CassetteError:
-    return CassetteError(f"{name}: {what}" if name else what)
+def _written(number: int, one: Interaction) -> JsonObject:
+    request, response = one.request, one.response
+    answered: JsonObject = {
+        "proto": "HTTP/1.1",
+        "proto_major": 1,
+        "proto_minor": 1,
+        "content_length": -1 if response.is_event_stream else len(response.body),
+        "body": text_or_bytes(response.body),
+        "headers": headers_by_name(response.headers, canonical=True),
+        "status": f"{response.status} {reason_of(response)}".rstrip(),
+        "code": response.status,
+    }
+    if response.duration_s is not None:
+        answered["duration"] = go_duration(response.duration_s)
+    if extension := extension_of(one, with_duration=False):
+        answered[KEY] = extension
+    return {
+        "id": number,
+        "request": {
+            "proto": "HTTP/1.1",
+            "proto_major": 1,
+            "proto_minor": 1,
+            "content_length": len(request.body),
+            "host": urlsplit(request.url).netloc.rpartition("@")[2],
+            "body": text_or_bytes(request.body),
+            "form": _form(request),
+            "headers": headers_by_name(request.headers, canonical=True),
+            "url": request.url,
+            "method": request.method,
+        },
+        "response": answered,
+    }
+
+
+def _form(request: RecordedRequest) -> dict[str, list[str]]:
+    """What Go's `ParseForm` finds: it is part of go-vcr's default matching."""
+    if request.method not in {"POST", "PUT", "PATCH"}:
+        return {}
+    form = parse_qs(urlsplit(request.url).query, keep_blank_values=True)
+    if request.content_type.startswith("application/x-www-form-urlencoded"):
+        for name, values in parse_qs(request.body.decode("latin-1")).items():
+            form[name] = values + form.get(name, [])
+    return form

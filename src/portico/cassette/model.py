@@ -1,12 +1,17 @@
 """A cassette and what is on it, whatever file format it came from."""
 
+from typing import Literal
+
 import msgspec
 
 Headers = tuple[tuple[str, str], ...]
+Side = Literal["upstream", "client"]
+Ended = Literal["done", "aborted", "error"]
+Failure = Literal["broken", "timeout", "unavailable"]
 
 
 class CassetteError(ValueError):
-    """A cassette cannot be read. The message names the file, if known, and the place in it."""
+    """A cassette cannot be read or written. The message names the file, if known, and the place."""
 
 
 class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,14 +28,31 @@ class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
         return header(self.headers, "content-type").lower()
 
 
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """One read of a body: how many bytes, and when, in seconds after the request was sent."""
+
+    size_bytes: int
+    at_s: float
+
+
 class RecordedResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """What was answered. `duration_s` is from the request to the end of the body, None if
-    it was not recorded."""
+    """What was answered.
+
+    `duration_s` is from the request to the end of the body, None if it was not
+    recorded. `frames` are the reads the body came in; empty if they are not
+    known, else their sizes add up to the body. `ended` tells whether the body
+    is whole, was left by whoever read it, or broke; `failure` says how it
+    broke. Without any answer `status` is 0.
+    """
 
     status: int
+    reason: str = ""
     headers: Headers = ()
     body: bytes = b""
     duration_s: float | None = None
+    frames: tuple[Frame, ...] = ()
+    ended: Ended = "done"
+    failure: Failure | None = None
 
     @property
     def is_event_stream(self) -> bool:
@@ -39,10 +61,17 @@ class RecordedResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Interaction(msgspec.Struct, frozen=True, kw_only=True):
-    """One recorded exchange."""
+    """One recorded exchange.
+
+    `side` is "upstream" for what a provider said, "client" for what a gateway
+    answered, None if the file does not tell. `recorded_ms` is the time of the
+    request in milliseconds since the epoch, None if it was not recorded.
+    """
 
     request: RecordedRequest
     response: RecordedResponse
+    side: Side | None = None
+    recorded_ms: int | None = None
 
 
 class Cassette(msgspec.Struct, frozen=True, kw_only=True):
