@@ -165,9 +165,7 @@ class Answering:
     async def _exchange(self, seen: Seen, watch: Watch, delivery: Delivery) -> None:
         """Send the request, relay the answer, settle, and send the end."""
         async with self._resources.transport.open(
-            upstream_request(
-                seen, self._head, self._surface, self._call.brought_keys, self._resources.options
-            ),
+            upstream_request(seen, self._head, self._surface, self._call, self._resources.options),
             self._held(),
         ) as answer:
             seen.status = answer.status
@@ -247,8 +245,8 @@ class Answering:
         watch.sending = False
 
     async def _whole(self, answer: UpstreamResponse, seen: Seen) -> None:
-        body = await answer.read(self._resources.options.max_response_bytes)
-        seen.response = seen.access.dialect.decode_response(body, seen.access.quirks)
+        seen.body = await answer.read(self._resources.options.max_response_bytes)
+        seen.response = seen.access.dialect.decode_response(seen.body, seen.access.quirks)
         seen.first_token_s = self._resources.clock_s()
 
     async def _complete(self, seen: Seen, delivery: Delivery) -> None:
@@ -260,13 +258,13 @@ class Answering:
             seen.relay.extra.update(self._metadata())
             await delivery.finish(seen.relay.trailer(cost))
         elif seen.response is not None:
-            extra = {**(seen.response.extra or {}), **self._metadata()}
-            response = msgspec.structs.replace(seen.response, usage=usage, extra=extra)
-            await delivery.finish(self._surface.encode_response(response, self._envelope, cost))
+            told = seen.told(self._surface, self._envelope, usage, cost, self._metadata())
+            await delivery.finish(told)
 
     async def _fail(self, delivery: Delivery, error: UpstreamError) -> None:
         self._error = error if self._committed else final_error(self._errors)
         self._error.beside.update(self._metadata())
+        self._error.generation_id = self._envelope.generation_id
         await self._settle()
         await self._tell(delivery, self._error)
 

@@ -52,14 +52,23 @@ class Delivery:
     """One answer on its way out.
 
     `began`: the head has been sent, so the status can no longer change.
-    `headers` go with every outcome.
+    `headers` go with every outcome, `keep_alive` fills the silences of a stream.
     """
 
-    def __init__(self, reply: Reply, headers: Headers, patience: Patience, *, stream: bool) -> None:
+    def __init__(
+        self,
+        reply: Reply,
+        headers: Headers,
+        patience: Patience,
+        *,
+        stream: bool,
+        keep_alive: bytes = KEEP_ALIVE,
+    ) -> None:
         self.began = False
         self._reply = reply
         self._headers = headers
         self._stream = stream
+        self._filler = keep_alive if stream else WHITESPACE
         self._every_s = patience.every_s
         self._sent = 0
         self._pulse: asyncio.Task[None] | None = None
@@ -109,12 +118,11 @@ class Delivery:
 
     async def _beat(self) -> None:
         """Fill silences until cancelled. Whole writes only, so nothing is torn apart."""
-        filler = KEEP_ALIVE if self._stream else WHITESPACE
         seen = self._sent
         while True:
             if seen == self._sent:
                 if not self.began:
                     await self._begin()
-                await self._reply.body(filler, more=True)
+                await self._reply.body(self._filler, more=True)
             seen = self._sent
             await asyncio.sleep(self._every_s)

@@ -36,7 +36,8 @@ class GatewayError(Exception):
     """Base class. `metadata` is JSON-safe and is shown to the client.
 
     `headers` are response headers the error asks for (for example Retry-After),
-    `beside` what stands beside the error in the body.
+    `beside` what stands beside the error in the body, `generation_id` the
+    generation that failed, None before there was one.
     """
 
     status: int = 500
@@ -49,6 +50,7 @@ class GatewayError(Exception):
         self.metadata = metadata
         self.headers: dict[str, str] = {}
         self.beside: dict[str, object] = {}
+        self.generation_id: str | None = None
 
 
 class ClientError(GatewayError):

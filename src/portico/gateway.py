@@ -18,6 +18,7 @@ from portico.explaining import Explained, explained
 from portico.planning import Caller, Planner, RoutingRules
 from portico.resources import Call, Resources
 from portico.routing import RoutePlan
+from portico.tokens import estimate_tokens
 from portico.vocabulary import CatalogSnapshot
 
 _ID_LENGTH = 20
@@ -103,6 +104,7 @@ class Gateway:
             [(b"x-generation-id", generation_id.encode())],
             self._patience(stream=head.stream),
             stream=head.stream,
+            keep_alive=surface.keep_alive,
         )
         await answering.run(delivery)
         if (answered := answering.answered) is not None:
@@ -121,6 +123,7 @@ class Gateway:
             profile=self.resources.options.wire_profile,
             stream_tail=self.resources.options.tail,
             exclude_reasoning=head.exclude_reasoning,
+            prompt_tokens=estimate_tokens(head.prompt_bytes) if head.stream else 0,
         )
 
     def _patience(self, *, stream: bool) -> Patience:

@@ -8,7 +8,7 @@ from portico.dialects import Dialect, RequestHead, request_between
 from portico.jsonio import dumps
 from portico.ports import UpstreamRequest
 from portico.providers.signing import Outgoing
-from portico.resources import GatewayOptions, ProviderAccess
+from portico.resources import Call, GatewayOptions, ProviderAccess
 from portico.routing import Candidate
 from portico.routing.credentials import REQUEST_KEY
 from portico.seen import Seen
@@ -26,7 +26,7 @@ def upstream_request(
     seen: Seen,
     head: RequestHead,
     surface: Dialect,
-    brought: Mapping[str, str],
+    call: Call,
     options: GatewayOptions,
 ) -> UpstreamRequest:
     """The signed request for the attempt that `seen` is about to be.
@@ -37,7 +37,8 @@ def upstream_request(
     """
     endpoint, access = seen.endpoint, seen.access
     quirks = access.quirks
-    if access.dialect is not surface and endpoint.max_completion_tokens is not None:
+    foreign = access.dialect is not surface
+    if endpoint.max_completion_tokens is not None and (foreign or head.max_output_tokens is None):
         quirks = msgspec.structs.replace(quirks, output_limit_tokens=endpoint.max_completion_tokens)
     body, _ = request_between(
         surface,
@@ -48,11 +49,15 @@ def upstream_request(
         quirks,
     )
     path = access.dialect.path
-    secret = key_for(seen.candidate, access, brought)
+    passed: tuple[tuple[str, str], ...] = ()
+    if call.forwarded and not foreign:
+        passed = tuple(header for header in call.forwarded if header[0] in access.forwards)
+    secret = key_for(seen.candidate, access, call.brought_keys)
     url = access.url + (path(endpoint.upstream_model, head.stream) if path else "")
-    headers = access.headers
+    headers = (*access.headers, *passed) if passed else access.headers
     if secret is not None and not (access.scheme.constant and secret is access.secret):
-        request = Outgoing(method="POST", url=url, headers=access.unsigned_headers, body=body)
+        unsigned = (*access.unsigned_headers, *passed)
+        request = Outgoing(method="POST", url=url, headers=unsigned, body=body)
         signed = access.scheme.sign(request, secret, seen.started_ms)
         url, headers = signed.url, signed.headers
     return UpstreamRequest(

@@ -17,7 +17,8 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     `scheme` signs requests that have `unsigned_headers`. `headers` are these with the
     proof for `secret`, where it is the same for every request: never log or show
     them. `keys` are the operator's other secrets by name. `replayed`:
-    a recording answers in the provider's place. `facts` are what `GET
+    a recording answers in the provider's place. `forwards` names the headers of a client
+    of the same dialect that are sent on. `facts` are what `GET
     /providers` tells about it.
     """
 
@@ -32,6 +33,7 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     keys: Mapping[str, str] = {}
     quirks: Quirks = Quirks()
     replayed: bool = False
+    forwards: frozenset[str] = frozenset()
     facts: Mapping[str, object] = {}
 
     def __repr__(self) -> str:
@@ -66,7 +68,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One inference request as it reached a surface.
 
     `brought_keys` are the caller's own keys by provider slug, `wants_metadata` asks
-    for `openrouter_metadata` in the answer. Never log it.
+    for `openrouter_metadata` in the answer. `forwarded` are headers of the surface's own
+    dialect; only what a provider lists is sent to it. Never log it.
     """
 
     principal: Principal
@@ -77,6 +80,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str | None = None
     brought_keys: Mapping[str, str] = {}
     wants_metadata: bool = False
+    forwarded: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
         return f"Call({self.principal.key.label}, {len(self.body)} bytes)"

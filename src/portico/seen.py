@@ -2,20 +2,23 @@
 
 from typing import Any
 
-from portico.dialects import StreamRelay
+import msgspec
+
+from portico.dialects import Dialect, Envelope, StreamRelay, verbatim
 from portico.errors import CassetteMiss, UpstreamError, UpstreamRateLimited, UpstreamRejected
+from portico.jsonio import JsonObject
 from portico.resources import ProviderAccess
 from portico.routing.facts import Candidate
 from portico.routing.health import Observation
 from portico.tokens import estimate_tokens
-from portico.vocabulary import AttemptRecord, ChatResponse, Finish, Usage
+from portico.vocabulary import AttemptRecord, ChatResponse, Cost, Finish, Usage
 
 _CHARS_PER_TOKEN = 4
 
 
 class Seen:
     """Filled in as the attempt goes on: the upstream's status, then a relay (streams) or
-    a whole response, and when the first of it came."""
+    a whole response with its `body`, and when the first of it came."""
 
     def __init__(
         self, candidate: Candidate, access: ProviderAccess, *, started_ms: int, started_s: float
@@ -28,6 +31,7 @@ class Seen:
         self.status: int | None = None
         self.relay: StreamRelay | None = None
         self.response: ChatResponse | None = None
+        self.body = b""
         self.first_token_s: float | None = None
 
     def usage(self, prompt_bytes: bytes) -> Usage | None:
@@ -53,6 +57,24 @@ class Seen:
             output_tokens=-(-chars // _CHARS_PER_TOKEN),
             estimated=True,
         )
+
+    def told(
+        self,
+        surface: Dialect,
+        envelope: Envelope,
+        usage: Usage | None,
+        cost: Cost | None,
+        metadata: JsonObject,
+    ) -> bytes:
+        """A whole answer as the client gets it: in the upstream's own bytes where it can be."""
+        assert self.response is not None, "only whole answers"
+        dialect, quirks = self.access.dialect, self.access.quirks
+        rewrite = surface.rewrite_response
+        if rewrite is not None and verbatim(dialect, surface, quirks, envelope):
+            return rewrite(self.body, envelope, usage, cost, metadata)
+        extra = {**(self.response.extra or {}), **metadata}
+        response = msgspec.structs.replace(self.response, usage=usage, extra=extra)
+        return surface.encode_response(response, envelope, cost)
 
     def record(self, number: int, error_type: str | None) -> AttemptRecord:
         """The attempt's own row."""

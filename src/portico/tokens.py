@@ -28,6 +28,12 @@ def estimate_tokens(text: bytes) -> int:
     return max(1, _quarters(text) // 4)
 
 
+def estimate_prompt_tokens(body: bytes, media: Iterable[tuple[str, int]] = ()) -> int:
+    """Return the estimate for a prompt with media; arguments as of `prompt_tokens_bound`."""
+    media_bytes, media_tokens = _media(media)
+    return max(1, max(1, _quarters(body) - media_bytes) // 4) + media_tokens
+
+
 def text_tokens_bound(text: bytes) -> int:
     """Return the bound for UTF-8 `text`: the estimate and 15 %, at least 1.
 
@@ -46,12 +52,18 @@ def prompt_tokens_bound(body: bytes, media: Iterable[tuple[str, int]] = ()) -> i
         media: modality and size in `body` of each image, file, sound and video.
             They are charged by kind, not as the text that their base64 looks like.
     """
+    media_bytes, media_tokens = _media(media)
+    # Base64 is ASCII: a quarter of a token per byte has been counted for it.
+    return _raised(max(1, _quarters(body) - media_bytes)) + media_tokens
+
+
+def _media(media: Iterable[tuple[str, int]]) -> tuple[int, int]:
+    """Bytes in the body, and tokens by kind."""
     media_bytes = media_tokens = 0
     for modality, size_bytes in media:
         media_bytes += size_bytes
         media_tokens += IMAGE_TOKENS if modality == "image" else _by_size(size_bytes)
-    # Base64 is ASCII: a quarter of a token per byte has been counted for it.
-    return _raised(max(1, _quarters(body) - media_bytes)) + media_tokens
+    return media_bytes, media_tokens
 
 
 def _quarters(text: bytes) -> int:

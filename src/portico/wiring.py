@@ -216,6 +216,7 @@ def provider_access(
         secret=key,
         quirks=_quirks(provider),
         replayed=replayed and provider.slug != _SIMULATOR.slug,
+        forwards=provider.forwarded_headers,
         facts={
             name: getattr(provider, name)
             for name in (

@@ -47,7 +47,9 @@ async def test_a_client_that_pauses_gets_all_of_its_answer_and_nobody_is_blamed(
     reader, writer = await asyncio.open_connection(sock=client, limit=4096)
     writer.write(head.encode() + request)
 
-    await asyncio.sleep(TOTAL_S + 4 * IDLE_S)  # longer than the provider may be silent, or take in all
+    await asyncio.sleep(
+        TOTAL_S + 4 * IDLE_S
+    )  # longer than the provider may be silent, or take in all
     received = await reader.read(-1)
     writer.close()
 

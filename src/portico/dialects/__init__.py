@@ -10,7 +10,7 @@ from portico.dialects.base import (
     StreamTail,
     WireProfile,
 )
-from portico.dialects.relay import PassthroughRelay, StreamRelay
+from portico.dialects.relay import PassthroughRelay, StreamRelay, VerbatimRelay
 
 DIALECTS: dict[str, Dialect] = {
     openai_chat.DIALECT.name: openai_chat.DIALECT,
@@ -42,12 +42,21 @@ def request_between(
 def relay_between(
     upstream: Dialect, surface: Dialect, quirks: Quirks, envelope: Envelope
 ) -> StreamRelay:
-    """The relay for one attempt: by the shortcut for added text where the upstream has one."""
+    """The relay for one attempt: verbatim between equal dialects where that can be, else by
+    the shortcut for added text where the upstream has one."""
     decoder = upstream.stream_decoder(quirks, envelope.generation_id)
     encoder = surface.stream_encoder(envelope)
+    if surface.rewriter is not None and verbatim(upstream, surface, quirks, envelope):
+        return VerbatimRelay(decoder, encoder, surface.rewriter(envelope))
     if upstream.added_text is not None:
         return PassthroughRelay(decoder, encoder, upstream.added_text)
     return StreamRelay(decoder, encoder)
+
+
+def verbatim(upstream: Dialect, surface: Dialect, quirks: Quirks, envelope: Envelope) -> bool:
+    """Whether an upstream's answer may reach the client in its own bytes: both speak the
+    same, and nothing in it has to be mended or left out."""
+    return upstream is surface and quirks.patch is None and not envelope.exclude_reasoning
 
 
 __all__ = [
@@ -60,7 +69,9 @@ __all__ = [
     "RequestHead",
     "StreamRelay",
     "StreamTail",
+    "VerbatimRelay",
     "WireProfile",
     "relay_between",
     "request_between",
+    "verbatim",
 ]

@@ -7,7 +7,7 @@ import msgspec
 
 from portico.errors import GatewayError, UpstreamError
 from portico.jsonio import JsonObject
-from portico.sse import ServerSentEvent
+from portico.sse import KEEP_ALIVE, ServerSentEvent
 from portico.vocabulary import ChatRequest, ChatResponse, Cost, StreamEvent, Usage
 
 WireProfile = Literal["current", "2025"]
@@ -32,7 +32,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
     `profile` picks the era of OpenRouter's wire format, `stream_tail` the form
     of the last chunks (contract: chat completions 4.3). `model` is the slug the
-    client asked for, `provider` the display name of who answered.
+    client asked for, `provider` the display name of who answered. `prompt_tokens` is an
+    estimate, for dialects that tell it before the upstream has counted.
     """
 
     generation_id: str
@@ -42,6 +43,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     profile: WireProfile = "current"
     stream_tail: StreamTail = "repeat_finish"
     exclude_reasoning: bool = False
+    prompt_tokens: int = 0
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +141,19 @@ class StreamEncoder(Protocol):
         ...
 
 
+class Rewriter(Protocol):
+    """An upstream's events to the same dialect's clients: their own bytes, save where the
+    gateway has something to say. One instance per stream."""
+
+    def feed(self, event: ServerSentEvent) -> bytes:
+        """Bytes for one event that reports no failure; empty while the end is held back."""
+        ...
+
+    def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
+        """The end that was held back, with the price."""
+        ...
+
+
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """A JSON and stream format family, both directions, as a table of pure functions.
 
@@ -156,6 +171,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     added_text:       see `PassthroughRelay`; None where there is no shortcut
     decode_error:     (status, lower-case headers, body) -> UpstreamError
     encode_error:     (error, user id) -> the client's body
+    keep_alive:       what a client of a stream is sent while it waits
+    rewriter:         for streams between equal dialects; None: they pass the hub
+    rewrite_response: (a 200 body that `decode_response` took, Envelope, Usage, Cost,
+                      further top-level fields) -> the body for a client of the same
+                      dialect, with its own bytes; None: it passes the hub
     path:             (model, whether it streams) -> what follows the base URL, for a
                       dialect that says either there; None: the provider's own path
     """
@@ -177,4 +197,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     decode_error: Callable[[int, Mapping[str, str], bytes], UpstreamError]
     encode_error: Callable[[GatewayError, str | None], bytes]
     added_text: Callable[[bytes], str | None] | None = None
+    keep_alive: bytes = KEEP_ALIVE
+    rewriter: Callable[[Envelope], Rewriter] | None = None
+    rewrite_response: (
+        Callable[[bytes, Envelope, Usage | None, Cost | None, JsonObject], bytes] | None
+    ) = None
     path: Callable[[str, bool], str] | None = None

@@ -6,7 +6,7 @@ away with the text that came before it in the same read.
 
 from collections.abc import Callable
 
-from portico.dialects.base import Events, StreamDecoder, StreamEncoder
+from portico.dialects.base import Events, Rewriter, StreamDecoder, StreamEncoder
 from portico.errors import StreamBroken, UpstreamError
 from portico.jsonio import JsonError, JsonObject, ShapeError
 from portico.sse import ServerSentEvent, SSEParser
@@ -146,3 +146,35 @@ class PassthroughRelay(StreamRelay):
         else:
             self.output_chars += len(added)
             out.append(self._encoder.text(added))
+
+
+class VerbatimRelay(StreamRelay):
+    """Between equal dialects: the decoder only looks on, the client gets the upstream's bytes."""
+
+    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder, rewriter: Rewriter) -> None:
+        super().__init__(decoder, encoder)
+        self._rewriter = rewriter
+        self._streamed = True
+
+    def feed_events(self, events: Events) -> bytes:
+        """The upstream answered with one body after all: there is nothing to keep."""
+        self._streamed = False
+        return super().feed_events(events)
+
+    def trailer(self, cost: Cost | None) -> bytes:
+        """The upstream's own end, with the price."""
+        if not self._streamed:
+            return super().trailer(cost)
+        return self._rewriter.trailer(self.usage, cost, self._decoder.extra)
+
+    def _relay(self, event: ServerSentEvent, out: list[bytes]) -> None:
+        for seen in self._decoder.feed(event):
+            self._note(seen)
+        out.append(self._rewriter.feed(event))
+
+    def _emit(self, events: Events, out: list[bytes]) -> None:
+        if not self._streamed:
+            super()._emit(events, out)
+            return
+        for event in events:  # what the decoder adds at the end
+            self._note(event)

@@ -26,6 +26,7 @@ PROVIDER = Provider(
     reasoning_field="thinking",
     takes_stream_options=False,
     extra_headers=(("anthropic-version", "2023-06-01"),),
+    forwarded_headers=frozenset({"anthropic-beta"}),
     privacy_policy_url="https://www.anthropic.com/legal/privacy",
     terms_of_service_url="https://www.anthropic.com/legal/commercial-terms",
     status_page_url="https://status.anthropic.com",

@@ -62,6 +62,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         takes_stream_options: it accepts `stream_options.include_usage`.
         reasoning_outside_completion: its `completion_tokens` do not contain
             the reasoning tokens.
+        forwarded_headers: lower-case names of what clients of the same dialect may add.
         patch_request: edits the top-level fields of a request in place. Runs
             last, and only when client and provider speak the same dialect.
         patch_chunk: edits a parsed stream chunk or a whole answer in place,
@@ -86,6 +87,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     takes_stream_options: bool = True
     reasoning_outside_completion: bool = False
     extra_headers: tuple[tuple[str, str], ...] = ()
+    forwarded_headers: frozenset[str] = frozenset()
     patch_request: RequestPatch | None = None
     patch_chunk: ChunkPatch | None = None
     privacy_policy_url: str | None = None

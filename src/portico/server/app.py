@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from portico.delivery import Headers
-from portico.dialects import DIALECTS
+from portico.dialects import DIALECTS, Dialect
 from portico.errors import GatewayError, MethodNotAllowed, NotFound
 from portico.server.asgi import PREFLIGHT, AsgiReply, ClientGone, Receive, Scope, Send
 from portico.server.auth import OPERATOR, authenticate
 from portico.server.request import Request, Route, Site
-from portico.server.surfaces import account, chat, generations, health, models
+from portico.server.surfaces import account, chat, generations, health, messages, models
 from portico.server.surfaces.route import EXPLAIN
 from portico.vocabulary import Principal
 
@@ -19,6 +19,8 @@ _log = logging.getLogger("portico.server")
 
 ROUTES: tuple[Route, ...] = (
     chat.CHAT,
+    messages.MESSAGES,
+    messages.COUNT_TOKENS,
     models.MODELS,
     models.COUNT,
     models.ENDPOINTS,
@@ -37,8 +39,12 @@ CATALOG_PATHS = {
 }
 """What `server.public_catalog` opens to everyone."""
 
-PREFIXES = ("/api/v1", "/v1")
-"""Where `ROUTES` are; `ROOT_ROUTES` are outside of them."""
+PREFIXES = ("/api/v1/v1", "/v1/v1", "/api/v1", "/v1")
+"""Where `ROUTES` are; `ROOT_ROUTES` are outside of them. Clients of Anthropic's API add `/v1`
+themselves, also to a base URL that has it."""
+
+
+_PLAIN = DIALECTS["openai_chat"]
 
 
 class _Table:
@@ -91,20 +97,24 @@ class App:
             return
         reply = AsgiReply(send)
         request: Request | None = None
+        dialect = _PLAIN
         try:
             if scope["method"] == "OPTIONS":
                 await reply.head(204, PREFLIGHT)
                 await reply.body(b"", more=False)
                 return
-            request, route = await self._match(scope, receive)
+            method = "GET" if scope["method"] == "HEAD" else scope["method"]
+            route, path, parameters = self._route(method, scope["path"])
+            dialect = route.dialect
+            request = await self._admit(scope, receive, route, path, parameters)
             await route.handler(self._site, request, reply)
         except ClientGone:
             return
         except GatewayError as error:
-            await _refuse(reply, error, request.principal if request else None)
+            await _refuse(reply, dialect, error, request.principal if request else None)
         except Exception:  # noqa: BLE001  # the outermost boundary: a bug becomes a 500 and a log line
             _log.exception("%s %s failed", scope["method"], scope["path"])
-            await _refuse(reply, GatewayError("internal error"), None)
+            await _refuse(reply, dialect, GatewayError("internal error"), None)
 
     def _route(self, method: str, raw_path: str) -> tuple[Route, str, dict[str, str]]:
         """The route of a path as it was sent: doubled and trailing slashes do not matter."""
@@ -120,9 +130,15 @@ class App:
         route, parameters = table.find(method, path)
         return route, path, parameters
 
-    async def _match(self, scope: Scope, receive: Receive) -> tuple[Request, Route]:
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        route, path, parameters = self._route(method, scope["path"])
+    async def _admit(
+        self,
+        scope: Scope,
+        receive: Receive,
+        route: Route,
+        path: str,
+        parameters: dict[str, str],
+    ) -> Request:
+        """The request, its key checked where the route asks for one."""
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
         query = scope["query_string"]
         store = self._site.gateway.resources.store
@@ -131,8 +147,8 @@ class App:
             route.path in CATALOG_PATHS and self._site.public_catalog
         ):
             principal = await authenticate(headers, store, self._site.gateway.resources.now_ms())
-        request = Request(
-            method=method,
+        return Request(
+            method=route.method,
             path=path,
             headers=headers,
             query=dict(parse_qsl(query.decode("latin-1"))) if query else {},
@@ -141,7 +157,6 @@ class App:
             scope=scope,
             receive=receive,
         )
-        return request, route
 
 
 def _pattern(path: str) -> re.Pattern[str]:
@@ -165,13 +180,15 @@ def _wrong_method(methods: Mapping[str, Route]) -> MethodNotAllowed:
     return error
 
 
-async def _refuse(reply: AsgiReply, error: GatewayError, principal: Principal | None) -> None:
+async def _refuse(
+    reply: AsgiReply, dialect: Dialect, error: GatewayError, principal: Principal | None
+) -> None:
     """Send an error as JSON; when the answer has begun, only cutting it is left."""
     if reply.began:
         if not reply.complete:
             await reply.body(b"", more=False)
         return
     user_id = None if principal is None else OPERATOR
-    body = DIALECTS["openai_chat"].encode_error(error, user_id)
+    body = dialect.encode_error(error, user_id)
     headers: Headers = [(k.lower().encode(), v.encode()) for k, v in error.headers.items()]
     await reply.json(error.status, body, headers)

@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from portico.dialects import DIALECTS, Dialect
 from portico.errors import InvalidRequest
 from portico.gateway import Gateway
 from portico.jsonio import JsonObject, dumps
@@ -72,13 +73,14 @@ Handler = Callable[[Site, Request, AsgiReply], Awaitable[None]]
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One path below the API root. `{name}` matches one segment, `{name...}` the rest of them.
 
-    `access` is not optional: a route says who may use it.
+    `access` is not optional: a route says who may use it. `dialect` is that of its errors.
     """
 
     method: str
     path: str
     access: Access
     handler: Handler
+    dialect: Dialect = DIALECTS["openai_chat"]
 
 
 async def answer_json(reply: AsgiReply, body: object, *, status: int = 200) -> None:

@@ -9,7 +9,8 @@ from portico.dialects.anthropic_messages.request_in import read_head, upstream_b
 from portico.dialects.anthropic_messages.request_out import encode_request
 from portico.dialects.anthropic_messages.response import decode_response, encode_response
 from portico.dialects.anthropic_messages.stream_in import MessageDecoder
-from portico.dialects.anthropic_messages.stream_out import MessageEncoder
+from portico.dialects.anthropic_messages.stream_out import PING, MessageEncoder
+from portico.dialects.anthropic_messages.verbatim import MessageRewriter, rewrite_response
 from portico.dialects.base import Dialect
 from portico.dialects.gathering import response_events
 
@@ -26,4 +27,7 @@ DIALECT = Dialect(
     stream_encoder=MessageEncoder,
     decode_error=decode_error,
     encode_error=encode_error,
+    keep_alive=PING,
+    rewriter=MessageRewriter,
+    rewrite_response=rewrite_response,
 )

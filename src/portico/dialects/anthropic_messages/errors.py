@@ -1,5 +1,6 @@
 """Failures of the Messages API: what a provider says, and what its clients are told."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ _STATUS = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
+_TOO_LONG = re.compile(
+    r"maximum context length is (\d+) tokens\. .*\((\d+) of input, (\d+) in the output\)"
+)
 _TYPES = {status: name for name, status in _STATUS.items()} | {503: "overloaded_error"}
 
 
@@ -48,8 +52,34 @@ def error_body(error: GatewayError) -> JsonObject:
     kind = _TYPES.get(error.status)
     if kind is None:
         kind = "invalid_request_error" if error.status < 500 else "api_error"
-    detail = {"type": kind, "message": shown_message(error), "error_type": error.error_type}
-    return {"type": "error", "error": detail, "request_id": None}
+    detail = {"type": kind, "message": _said(error), "error_type": error.error_type}
+    return {"type": "error", "error": detail, "request_id": error.generation_id}
+
+
+def _said(error: GatewayError) -> str:
+    """What happened, in the vendor's own words where its clients act on them."""
+    if error.status == 500:
+        return shown_message(error)
+    too_long = _TOO_LONG.search(error.message)
+    if error.error_type == "context_length_exceeded" and too_long:
+        window, prompt, output = map(int, too_long.groups())
+        if prompt > window:
+            return f"prompt is too long: {prompt} tokens > {window} maximum"
+        return (
+            "input length and `max_tokens` exceed context limit: "
+            f"{prompt} + {output} > {window}, decrease input length or `max_tokens` and try again"
+        )
+    if isinstance(error, UpstreamError) and (theirs := _message_in(error.raw)):
+        return theirs
+    return error.message
+
+
+def _message_in(raw: str | None) -> str | None:
+    """The message inside a provider's error body, None if it is not to be found."""
+    body: Any = parsed_error((raw or "").encode())
+    inner = body.get("error", body) if isinstance(body, dict) else None
+    message = inner.get("message") if isinstance(inner, dict) else None
+    return message if isinstance(message, str) and message else None
 
 
 def _status_of(body: object) -> int | None:

@@ -150,10 +150,24 @@ def encode_response(response: ChatResponse, envelope: Envelope, cost: Cost | Non
 
 def usage_with_cost(usage: Usage | None, service_tier: str | None, cost: Cost | None) -> JsonObject:
     """Usage in this dialect's terms, and the price in the gateway's."""
-    body = encode_usage(usage or Usage(), service_tier)
-    body["cost"] = usd_number((cost or Cost()).total_picousd)
-    body["is_byok"] = False
-    return body
+    return {**encode_usage(usage or Usage(), service_tier), **price(cost)}
+
+
+def price(cost: Cost | None) -> JsonObject:
+    """What the gateway adds to a usage object; a price that could not be applied reads 0."""
+    cost = cost or Cost()
+    total = usd_number(cost.total_picousd)
+    return {
+        "cost": 0 if cost.is_byok else total,
+        "is_byok": cost.is_byok,
+        "cost_details": {
+            "upstream_inference_cost": total,
+            "upstream_inference_prompt_cost": usd_number(
+                cost.prompt_picousd + cost.request_picousd
+            ),
+            "upstream_inference_completions_cost": usd_number(cost.completion_picousd),
+        },
+    }
 
 
 def _blocks(choice: Choice, envelope: Envelope) -> list[JsonObject]:

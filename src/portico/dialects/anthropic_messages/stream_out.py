@@ -89,11 +89,13 @@ class MessageEncoder:
     def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
         """The stop reason with usage and price, and the terminator."""
         finish = self._finish or Finish(reason="stop")
-        delta = {
+        delta: JsonObject = {
             "stop_reason": encode_stop(finish.reason, finish.native_reason),
             "stop_sequence": None,
             **extra,
         }
+        metadata = delta.pop("openrouter_metadata", None)
+        last = {} if metadata is None else {"openrouter_metadata": metadata}
         counted = usage_with_cost(usage or self._usage, self._service_tier, cost)
         return b"".join(
             (
@@ -101,7 +103,7 @@ class MessageEncoder:
                 self._complete_calls(),
                 self._stop(),
                 _event("message_delta", {"delta": delta, "usage": counted}),
-                _event("message_stop", {}),
+                _event("message_stop", last),
             )
         )
 
@@ -113,7 +115,9 @@ class MessageEncoder:
         if self._began:
             return b""
         self._began = True
-        usage = {**encode_usage(self._usage or Usage(), self._service_tier), "output_tokens": 1}
+        # clients fill their context meter from here: an estimate serves them, zero does not
+        known = self._usage or Usage(input_tokens=self._envelope.prompt_tokens)
+        usage = {**encode_usage(known, self._service_tier), "output_tokens": 1}
         message: JsonObject = {
             "id": self._envelope.generation_id,
             "type": "message",

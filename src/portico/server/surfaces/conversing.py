@@ -1,0 +1,64 @@
+"""What the surfaces that answer conversations share.
+
+Such a surface is a file that names its dialect and its path. From the dialect
+follow the rest: how bodies are read, how answers and errors are written, how a
+stream is kept alive and how it ends.
+"""
+
+from portico.dialects import Dialect
+from portico.resources import Call
+from portico.routing.credentials import parse_request_keys
+from portico.server.asgi import AsgiReply, read_body, until_disconnect
+from portico.server.request import Request, Site
+
+
+async def converse(
+    site: Site,
+    request: Request,
+    reply: AsgiReply,
+    dialect: Dialect,
+    *,
+    forwarded: tuple[bytes, ...] = (),
+    session_header: bytes = b"x-session-id",
+) -> None:
+    """Answer a conversation in `dialect`, as JSON or as a stream.
+
+    Args:
+        site: the gateway.
+        request: matched, its key checked; the body is read here.
+        reply: where the answer goes.
+        dialect: the client's.
+        forwarded: lower-case names of headers that upstreams of the same dialect may get.
+        session_header: names the conversation where `x-session-id` does not.
+
+    Raises:
+        GatewayError: refused before anything was held or sent.
+        ClientGone: the client hung up.
+    """
+    body = await read_body(request.headers, request.receive, site.max_body_bytes)
+    call = Call(
+        principal=request.who(),
+        body=body,
+        user_agent=request.header(b"user-agent"),
+        http_referer=request.header(b"http-referer") or request.header(b"referer"),
+        app_title=request.header(b"x-openrouter-title") or request.header(b"x-title"),
+        session_id=request.header(b"x-session-id") or request.header(session_header),
+        brought_keys=parse_request_keys(request.header(b"x-provider-api-keys")),
+        wants_metadata=_wants_metadata(request),
+        forwarded=_headers(request, forwarded) if forwarded else (),
+    )
+    work = site.gateway.chat(call, dialect, reply)
+    await until_disconnect(work, request.scope, request.receive, reply)
+
+
+def _headers(request: Request, names: tuple[bytes, ...]) -> tuple[tuple[str, str], ...]:
+    sent = ((name.decode(), request.header(name)) for name in names)
+    return tuple((name, value) for name, value in sent if value is not None)
+
+
+def _wants_metadata(request: Request) -> bool:
+    """`X-OpenRouter-Metadata: enabled`, or its older name."""
+    wish = request.header(b"x-openrouter-metadata") or request.header(
+        b"x-openrouter-experimental-metadata"
+    )
+    return wish is not None and wish.lower() in {"enabled", "true"}

@@ -1,0 +1,38 @@
+"""`POST /messages` and `/messages/count_tokens`, in the dialect of Anthropic's clients.
+
+Contract: other-apis 2, clients 6.
+"""
+
+from portico.dialects import DIALECTS
+from portico.server.asgi import AsgiReply, read_body
+from portico.server.request import Request, Route, Site, answer_json
+from portico.server.surfaces.conversing import converse
+from portico.tokens import estimate_prompt_tokens
+
+_DIALECT = DIALECTS["anthropic_messages"]
+_FORWARDED = (b"anthropic-beta",)
+_SESSION = b"x-claude-code-session-id"
+
+
+async def messages(site: Site, request: Request, reply: AsgiReply) -> None:
+    """Answer a conversation in the form of Anthropic's Messages API, as JSON or as a stream."""
+    await converse(site, request, reply, _DIALECT, forwarded=_FORWARDED, session_header=_SESSION)
+
+
+async def count_tokens(site: Site, request: Request, reply: AsgiReply) -> None:
+    """About how many tokens the prompt of a Messages request has. Nothing is sent or charged."""
+    body = await read_body(request.headers, request.receive, site.max_body_bytes)
+    head = _DIALECT.read_head(body)
+    await answer_json(
+        reply, {"input_tokens": estimate_prompt_tokens(head.prompt_bytes, head.media)}
+    )
+
+
+MESSAGES = Route(method="POST", path="/messages", access="key", handler=messages, dialect=_DIALECT)
+COUNT_TOKENS = Route(
+    method="POST",
+    path="/messages/count_tokens",
+    access="key",
+    handler=count_tokens,
+    dialect=_DIALECT,
+)
