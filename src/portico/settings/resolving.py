@@ -15,6 +15,14 @@ from portico.settings.records import (
     Settings,
 )
 
+_LIKE = {"anthropic_messages": "anthropic"}
+"""Dialects whose servers share more than bodies, and a provider that shows what."""
+
+_OF_DIALECT = (
+    "chat_path", "auth", "extra_headers", "forwarded_headers", "supported_parameters",
+    "reasoning_field", "takes_stream_options",
+)  # fmt: skip
+
 
 def resolve_providers(settings: Settings, environ: Mapping[str, str]) -> ResolvedProviders:
     """Return the providers that can be used, with their keys.
@@ -93,6 +101,9 @@ def _overridden(record: Provider, said: ProviderSettings, *, has_key: bool) -> P
         for name in ("base_url", "dialect", "name")
         if (value := getattr(said, name)) is not None
     }
+    if record.slug not in PROVIDERS and said.dialect in _LIKE:
+        like = PROVIDERS[_LIKE[said.dialect]]
+        changes |= {name: getattr(like, name) for name in _OF_DIALECT}
     if said.base_url is not None and not has_key:
         changes["auth"] = "none"
     elif has_key and record.auth == "none":

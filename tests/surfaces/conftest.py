@@ -1,0 +1,107 @@
+"""One gateway for all surfaces, in front of an upstream that plays each dialect."""
+
+from collections.abc import Iterator
+
+import httpx
+import msgspec
+import pytest
+
+from tests.e2e.process import Gateway
+from tests.surfaces.upstream import Upstream
+
+SECRET = "of-the-upstream"
+CONFIG = """
+[stream]
+stream_commit_after_s = 0.3
+keepalive_s = 0.2
+nonstream_keepalive_after_s = 30
+
+[deadlines]
+first_byte_s = 5
+
+[providers.anthropic]
+base_url = "{url}/anthropic/v1"
+api_key = "env:UPSTREAM_SECRET"
+
+[providers.second]
+name = "Second"
+base_url = "{url}/second/v1"
+dialect = "anthropic_messages"
+
+[providers.chat]
+name = "Chat"
+base_url = "{url}/chat/v1"
+dialect = "openai_chat"
+
+[providers.google-ai-studio]
+base_url = "{url}/gemini/v1beta"
+api_key = "env:UPSTREAM_SECRET"
+"""
+MODEL = """
+[[models]]
+id = "{id}"
+provider = "{provider}"
+upstream_model = "{upstream}"
+input_modalities = ["text", "image", "file"]
+price = {{ prompt = "1", completion = "5", cache_read = "0.1", cache_write = "1.25" }}
+"""
+MODELS = (
+    ("anthropic/claude-haiku-4.5", "anthropic", "claude-haiku-4-5"),
+    ("test/second", "second", "claude-second"),
+    ("test/chat", "chat", "gpt-test"),
+    ("test/gemini", "google-ai-studio", "gemini-test"),
+    ("test/limited", "anthropic", "claude-limited"),
+    ("test/two", "anthropic", "claude-limited"),
+    ("test/two", "second", "claude-second"),
+)
+
+
+class Site(msgspec.Struct, kw_only=True):
+    """A gateway and what stands behind it. `root` is its URL without a path."""
+
+    gateway: Gateway
+    upstream: Upstream
+
+    @property
+    def root(self) -> str:
+        return f"http://127.0.0.1:{self.gateway.port}"
+
+    @property
+    def key(self) -> str:
+        return self.gateway.key
+
+    def post(self, path: str, body: object, **headers: str) -> httpx.Response:
+        """Send JSON with the key, read everything."""
+        return httpx.post(
+            self.root + path,
+            json=body,
+            headers={"x-api-key": self.key, **{k.replace("_", "-"): v for k, v in headers.items()}},
+            timeout=30,
+        )
+
+    def generation(self, answer: httpx.Response) -> dict:
+        """The ledger's row of an answer, which must be there once the end was seen."""
+        found = httpx.get(
+            self.root + "/api/v1/generation",
+            params={"id": answer.headers["x-generation-id"]},
+            headers={"authorization": f"Bearer {self.key}"},
+        )
+        assert found.status_code == 200, found.text
+        return found.json()["data"]
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Everything that the tests of surfaces need, started once."""
+    with Upstream() as upstream:
+        config = CONFIG.format(url=upstream.url) + "".join(
+            MODEL.format(id=id, provider=provider, upstream=name) for id, provider, name in MODELS
+        )
+        gateway = Gateway(
+            tmp_path_factory.mktemp("surfaces"), config, environ={"UPSTREAM_SECRET": SECRET}
+        )
+        try:
+            gateway.start()
+            yield Site(gateway=gateway, upstream=upstream)
+        finally:
+            gateway.stop()
