@@ -49,6 +49,8 @@ def _choice_events(choice: Choice) -> list[StreamEvent]:
     for name in ("annotations", "images"):
         if values := getattr(choice, name):
             extra[name] = list(values)
+    if choice.audio is not None:
+        extra["audio"] = choice.audio
     if extra:
         events.append(ExtraDelta(fields=extra, choice=number))
     for position, call in enumerate(choice.tool_calls):
