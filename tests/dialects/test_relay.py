@@ -4,39 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.conftest import body_of, recorded
+from tests.dialects.streaming import envelope, pieces_of, recorded_streams, relay_bytes
 
-from portico.dialects import DIALECTS, Envelope, Quirks, StreamRelay, relay_between
+from portico.dialects import DIALECTS, Quirks, StreamRelay, relay_between
 from portico.errors import StreamBroken, UpstreamRejected
-from portico.vocabulary import Cost
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(path.name.removesuffix(".upstream.sse") for path in GOLDEN.glob("*.upstream.sse"))
 CHAT = DIALECTS["openai_chat"]
-COST = Cost(prompt_picousd=20_000_000, completion_picousd=12_000_000)
-
-
-def envelope(**changes) -> Envelope:
-    fields = {
-        "generation_id": "gen-1758703127-HhgBCe5YfgeAGz9bvnU7",
-        "created_s": 1758703127,
-        "model": "acme/orca-2",
-        "provider": "Acme",
-    }
-    return Envelope(**{**fields, **changes})
-
-
-def relay_bytes(relay: StreamRelay, pieces: list[bytes]) -> bytes:
-    out = [relay.feed(piece) for piece in pieces]
-    if relay.error is None:
-        out.append(relay.end())
-    if relay.error is None:
-        out.append(relay.trailer(COST))
-    return b"".join(out)
-
-
-def pieces_of(stream: bytes, size: int) -> list[bytes]:
-    return [stream[i : i + size] for i in range(0, len(stream), size)]
 
 
 @pytest.mark.parametrize("profile", ["current", "2025"])
@@ -64,10 +39,7 @@ def test_output_does_not_depend_on_how_the_network_split_the_bytes(case, size):
 
 def test_every_recorded_stream_is_the_same_at_every_split_and_by_both_ways():
     checked = 0
-    for record in recorded("openai-chat"):
-        stream = body_of(record)
-        if not record["stream"] or not stream or record["response"]["status"] != 200:
-            continue
+    for record, stream in recorded_streams("openai-chat"):
         general = StreamRelay(
             CHAT.stream_decoder(Quirks(), "gen-1"), CHAT.stream_encoder(envelope())
         )

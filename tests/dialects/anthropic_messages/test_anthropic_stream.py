@@ -6,52 +6,21 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.conftest import body_of, recorded
+from tests.dialects.streaming import envelope, pieces_of, recorded_streams, relay_bytes
 
-from portico.dialects import DIALECTS, Envelope, Quirks, StreamRelay, relay_between
+from portico.dialects import DIALECTS, Quirks, StreamRelay, relay_between
 from portico.errors import StreamBroken, UpstreamError, UpstreamOverloaded
 from portico.sse import ServerSentEvent
-from portico.vocabulary import Cost, ReasoningDelta, TextDelta, ToolCallDelta, Usage
+from portico.vocabulary import ReasoningDelta, TextDelta, ToolCallDelta, Usage
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "anthropic"
 CASES = sorted(path.name.removesuffix(".upstream.sse") for path in GOLDEN.glob("*.upstream.sse"))
 CHAT, MESSAGES = DIALECTS["openai_chat"], DIALECTS["anthropic_messages"]
-COST = Cost(prompt_picousd=20_000_000, completion_picousd=12_000_000)
-ENVELOPE = Envelope(
-    generation_id="gen-1758703127-HhgBCe5YfgeAGz9bvnU7",
-    created_s=1758703127,
-    model="acme/orca-2",
-    provider="Acme",
-)
+ENVELOPE = envelope()
 
 
 def chat_relay() -> StreamRelay:
     return relay_between(MESSAGES, CHAT, Quirks(), ENVELOPE)
-
-
-def relay_bytes(relay: StreamRelay, pieces: list[bytes]) -> bytes:
-    out = [relay.feed(piece) for piece in pieces]
-    if relay.error is None:
-        out.append(relay.end())
-    if relay.error is None:
-        out.append(relay.trailer(COST))
-    else:
-        out.append(relay._encoder.error(relay.error))
-    return b"".join(out)
-
-
-def pieces_of(stream: bytes, size: int) -> list[bytes]:
-    return [stream[i : i + size] for i in range(0, len(stream), size)]
-
-
-def recorded_streams() -> list[tuple[str, bytes]]:
-    return [
-        (record["id"], body_of(record))
-        for record in recorded("anthropic-messages")
-        if record["stream"]
-        and record["response"]["status"] == 200
-        and record["response"].get("body_encoding") != "base64"
-    ]
 
 
 def events_of(stream: bytes) -> list:
@@ -99,33 +68,33 @@ def test_output_does_not_depend_on_how_the_network_split_the_bytes(case, size):
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
 def test_every_recorded_stream_is_the_same_at_every_split_and_with_every_newline(newline):
-    streams = recorded_streams()
-
-    for name, stream in streams:
+    checked = 0
+    for record, stream in recorded_streams("anthropic-messages"):
         expected = relay_bytes(chat_relay(), [stream])
         other = b"\xef\xbb\xbf: hello\n\n".replace(b"\n", newline) + stream.replace(
             b"\r\n", b"\n"
         ).replace(b"\n", newline)
         for size in (1, 2, 3, 7, 64):
-            assert relay_bytes(chat_relay(), pieces_of(other, size)) == expected, name
-    assert len(streams) > 50
+            assert relay_bytes(chat_relay(), pieces_of(other, size)) == expected, record["id"]
+        checked += 1
+    assert checked > 50
 
 
 def test_no_recorded_stream_breaks_and_none_is_empty():
-    streams = recorded_streams()
-
-    for name, stream in streams:
+    for record, stream in recorded_streams("anthropic-messages"):
         relay = chat_relay()
         out = relay_bytes(relay, [stream])
-        assert relay.error is None, name
-        assert relay.finish is not None, name
-        assert relay.finish.native_reason is not None, name
-        assert relay.usage is not None, name
-        assert relay.output_chars or b"content_parts" in out or b"reasoning_details" in out, name
+        assert relay.error is None, record["id"]
+        assert relay.finish is not None, record["id"]
+        assert relay.finish.native_reason is not None, record["id"]
+        assert relay.usage is not None, record["id"]
+        assert relay.output_chars or b"content_parts" in out or b"reasoning_details" in out, record[
+            "id"
+        ]
 
 
 def test_text_arguments_signatures_and_usage_of_every_recorded_stream_arrive_whole():
-    for name, stream in recorded_streams():
+    for record, stream in recorded_streams("anthropic-messages"):
         native = [json.loads(line[5:]) for line in stream.splitlines() if line.startswith(b"data:")]
         native = native[: next(n for n, b in enumerate(native) if b["type"] == "message_stop")]
         deltas = [body["delta"] for body in native if body["type"] == "content_block_delta"]
@@ -141,7 +110,9 @@ def test_text_arguments_signatures_and_usage_of_every_recorded_stream_arrive_who
         arguments = "".join(e.arguments for e in events if isinstance(e, ToolCallDelta))
         items = [e.item for e in events if isinstance(e, ReasoningDelta)]
 
-        assert texts == "".join(d["text"] for d in deltas if d["type"] == "text_delta"), name
+        assert texts == "".join(d["text"] for d in deltas if d["type"] == "text_delta"), record[
+            "id"
+        ]
         sent = "".join(
             body["delta"]["partial_json"]
             for body in native
@@ -149,20 +120,20 @@ def test_text_arguments_signatures_and_usage_of_every_recorded_stream_arrive_who
             and body["delta"]["type"] == "input_json_delta"
             and kinds[body["index"]] == "tool_use"
         )
-        assert arguments.replace("{}", "") == sent.replace("{}", ""), name
+        assert arguments.replace("{}", "") == sent.replace("{}", ""), record["id"]
         assert "".join(i.text or "" for i in items) == "".join(
             d["thinking"] for d in deltas if d["type"] == "thinking_delta"
-        ), name
+        ), record["id"]
         assert [i.signature for i in items if i.signature] == [
             d["signature"] for d in deltas if d["type"] == "signature_delta"
-        ], name
+        ], record["id"]
         assert relay.usage is not None
         assert relay.usage.prompt_tokens == (
             usage["input_tokens"]
             + (usage.get("cache_read_input_tokens") or 0)
             + (usage.get("cache_creation_input_tokens") or 0)
-        ), name
-        assert relay.usage.completion_tokens == usage["output_tokens"], name
+        ), record["id"]
+        assert relay.usage.completion_tokens == usage["output_tokens"], record["id"]
 
 
 def test_tool_calls_are_numbered_without_gaps_and_end_with_an_object():

@@ -4,7 +4,8 @@ import json
 
 import msgspec
 import pytest
-from tests.conftest import body_of, recorded
+from tests.conftest import recorded
+from tests.dialects.streaming import recorded_streams
 
 from portico.dialects import (
     DIALECTS,
@@ -355,10 +356,7 @@ def test_a_call_that_grows_after_other_content_breaks_the_stream():
 
 def test_every_recorded_chat_stream_reads_the_same_by_the_shortcut_and_through_the_hub():
     checked = 0
-    for record in recorded("openai-chat"):
-        stream = body_of(record)
-        if not record["stream"] or not stream or record["response"]["status"] != 200:
-            continue
+    for record, stream in recorded_streams("openai-chat"):
         decoder = CHAT.stream_decoder(Quirks(), "gen-1")
         general = StreamRelay(decoder, MESSAGES.stream_encoder(ENVELOPE))
         quick = relay_between(CHAT, MESSAGES, Quirks(), ENVELOPE)

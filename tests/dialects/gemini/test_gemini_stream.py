@@ -6,23 +6,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.conftest import body_of, recorded
+from tests.dialects.streaming import envelope, pieces_of, recorded_streams, relay_bytes
 
 from portico.dialects import Envelope, Quirks, StreamRelay
 from portico.dialects.gemini import DIALECT as GEMINI
 from portico.dialects.openai_chat import DIALECT as CHAT
 from portico.errors import StreamBroken, UpstreamError, UpstreamOverloaded
-from portico.vocabulary import Cost
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "gemini"
 CASES = sorted(path.name.removesuffix(".upstream.sse") for path in GOLDEN.glob("*.upstream.sse"))
-COST = Cost(prompt_picousd=20_000_000, completion_picousd=12_000_000)
-ENVELOPE = Envelope(
-    generation_id="gen-1758703127-HhgBCe5YfgeAGz9bvnU7",
-    created_s=1758703127,
-    model="google/gemini-9-flash",
-    provider="Google AI Studio",
-)
+ENVELOPE = envelope(model="google/gemini-9-flash", provider="Google AI Studio")
 
 
 def relay(upstream=GEMINI, surface=CHAT, envelope: Envelope = ENVELOPE) -> StreamRelay:
@@ -32,12 +25,7 @@ def relay(upstream=GEMINI, surface=CHAT, envelope: Envelope = ENVELOPE) -> Strea
 
 
 def through(one: StreamRelay, stream: bytes, size: int | None = None) -> bytes:
-    size = size or len(stream) or 1
-    out = [one.feed(stream[i : i + size]) for i in range(0, len(stream), size)]
-    if one.error is None:
-        out.append(one.end())
-    out.append(one.trailer(COST) if one.error is None else one._encoder.error(one.error))
-    return b"".join(out)
+    return relay_bytes(one, pieces_of(stream, size or len(stream) or 1))
 
 
 def chunk(*parts: dict, finish: str | None = None, **more) -> bytes:
@@ -61,10 +49,10 @@ def called(out: bytes) -> list[tuple[int, str | None, str]]:
     ]
 
 
-def recorded_streams():
-    for record in recorded("gemini-generate"):
-        body = body_of(record)
-        if record["response"]["status"] == 200 and body.lstrip().startswith(b"data:"):
+def gemini_streams():
+    """Recorded streams; those without `alt=sse` are whole arrays and not among them."""
+    for record, body in recorded_streams("gemini-generate"):
+        if body.lstrip().startswith(b"data:"):
             yield record, body
 
 
@@ -87,7 +75,7 @@ def test_output_does_not_depend_on_how_the_network_split_the_bytes(case, size):
 
 def test_every_recorded_stream_is_the_same_at_every_split():
     checked = 0
-    for record, stream in recorded_streams():
+    for record, stream in gemini_streams():
         expected = through(relay(), stream)
         assert b'"error"' not in expected, record["id"]
         for size in (1, 2, 3, 7, 64):
@@ -98,7 +86,7 @@ def test_every_recorded_stream_is_the_same_at_every_split():
 
 def test_every_recorded_stream_keeps_text_calls_signatures_and_counts():
     checked = 0
-    for record, stream in recorded_streams():
+    for record, stream in gemini_streams():
         bodies = [json.loads(e[5:]) for e in stream.split(b"\n") if e.startswith(b"data:")]
         parts = [
             part
@@ -313,7 +301,7 @@ def test_any_json_at_all_ends_as_a_broken_stream_or_a_readable_one(body):
 
 def test_a_stream_of_the_dialect_read_and_written_again_means_the_same():
     checked = 0
-    for record, stream in recorded_streams():
+    for record, stream in gemini_streams():
         native = relay(surface=GEMINI)
         again = through(native, stream)
 
