@@ -1,6 +1,7 @@
 """`portico up`: serve the gateway."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -22,6 +23,8 @@ from portico.settings import ConfigError, Settings, load_settings
 from portico.storage.errors import StorageError
 from portico.storage.lock import DataDirLock
 from portico.wiring import Assembly, assemble, now_ms
+
+_YOUNG_OBJECTS = 25_000
 
 
 @click.command()
@@ -86,6 +89,7 @@ async def _serve(settings: Settings, listener: socket.socket, *, demo: bool, as_
         # the server repeats a signal when it has shut down; by then there is nothing left to end
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
+        _settle_memory()
         await server.serve(sockets=[listener])
     finally:
         await assembly.aclose()
@@ -115,6 +119,17 @@ async def _first_key(store: Store) -> str | None:
     )
     await store.create_key(key)
     return secret
+
+
+def _settle_memory() -> None:
+    """Keep what lives as long as the process out of garbage collection, and collect less often.
+
+    A request leaves no cycles behind, but hundreds of live objects while it runs:
+    by default that alone would start a collection for every second request.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 10, 20)
 
 
 def _announce(assembly: Assembly, base_url: str, secret: str | None, *, as_json: bool) -> None:
