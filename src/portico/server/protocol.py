@@ -9,12 +9,15 @@ in the API's own JSON. A request that comes in one read costs no timer.
 import asyncio
 import socket
 from typing import Any, cast
+from urllib.parse import unquote
 
+import httptools
 from uvicorn._types import HTTPScope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from portico.jsonio import dumps
 from portico.server.asgi import HANG_UP
+from portico.server.exchange import Exchange
 
 _PHRASES = {
     400: b"Bad Request",
@@ -122,7 +125,10 @@ class GuardedProtocol(HttpToolsProtocol):
                 431,
                 f"The headers exceed {self.max_header_bytes} bytes or {self.max_headers} lines.",
             )
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Parser callback: the head is there, and is checked before anybody acts on it."""
@@ -135,7 +141,37 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(400, "A request has exactly one Host header.")
         if version == "1.0" and b"transfer-encoding" in names:
             self._refuse(400, "HTTP/1.0 has no Transfer-Encoding.")
-        super().on_headers_complete()
+        self._complete_scope(version)
+        exchange = Exchange(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        earlier, self.cycle = self.cycle, exchange
+        if earlier is None or earlier.response_complete:
+            self._start_asgi_task(exchange, self.app)
+        else:  # pipelined: its turn comes when the earlier one is answered
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
+
+    def _complete_scope(self, version: str) -> None:
+        """Fill in what the request line said; there are no upgrades and no mount points here."""
+        scope = self.scope
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed, in the API's own shape, and close."""
