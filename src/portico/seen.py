@@ -98,7 +98,7 @@ class Seen:
         if isinstance(error, UpstreamRejected | CassetteMiss):
             return None
         if error is not None:
-            return Observation(fault="endpoint")
+            return Observation(fault="endpoint", wait_s=error.retry_after_s)
         first_s = self.first_token_s or now_s
         usage = self.usage(b"")
         # a whole answer comes at once: its tokens took all the time there was

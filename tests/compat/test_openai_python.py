@@ -353,6 +353,17 @@ def test_the_package_s_own_retry_waits_as_told_and_then_succeeds(backed, upstrea
     assert second.received_at_s - first.received_at_s >= 0.9
 
 
+def test_what_the_gateway_has_tried_again_is_not_tried_again_by_the_package(
+    backed, upstream, client
+):
+    playing(upstream, Step(status=500, times=0))
+
+    with pytest.raises(openai.APIStatusError):
+        client(backed, max_retries=2).ask(**ASKED)
+
+    assert counted(upstream) == 2  # both of them the gateway's
+
+
 def test_what_will_not_get_better_is_not_retried_by_the_package(backed, upstream, client):
     playing(upstream, Step(status=400, times=0))
 

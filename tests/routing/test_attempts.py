@@ -3,6 +3,7 @@
 import pytest
 
 from portico.errors import (
+    UpstreamOverloaded,
     UpstreamRateLimited,
     UpstreamRejected,
     UpstreamTimeout,
@@ -115,6 +116,10 @@ def test_only_a_second_round_waits_and_only_once():
     assert delays == [0.0, 0.0, 0.2, 0.0]
 
 
+def overloaded(retry_after_s):
+    return UpstreamOverloaded("full", retry_after_s=retry_after_s, upstream_status=529)
+
+
 def limited(retry_after_s):
     return UpstreamRateLimited("busy", retry_after_s=retry_after_s, upstream_status=429)
 
@@ -128,12 +133,16 @@ def limited(retry_after_s):
         ([UpstreamUnavailable("down"), limited(7)], None),
         ([limited(99_999)], "3600"),
         ([limited(0.01)], "1"),
+        ([overloaded(9), limited(7)], "7"),
+        ([overloaded(9), overloaded(None)], None),
     ],
 )
 def test_retry_after_is_the_smallest_hint_if_every_attempt_gave_one(errors, retry_after):
     last = final_error([(A, error) for error in errors])
 
     assert last.headers.get("Retry-After") == retry_after
+    # either it says when to come back, or not to repeat what was tried here
+    assert ("x-should-retry" in last.headers) is (retry_after is None)
 
 
 def test_earlier_errors_are_told_beside_the_last_one():

@@ -88,6 +88,23 @@ def test_a_rate_limit_is_an_outage_until_its_wait_is_over_and_no_failure():
 
 
 @pytest.mark.parametrize(
+    ("seen", "waits_s"),
+    [
+        (Observation(fault="limited", wait_s=5.0), 5.0),
+        (Observation(fault="limited"), 1.0),
+        (Observation(fault="endpoint", wait_s=5.0), 5.0),
+        (Observation(fault="endpoint"), 0.0),
+        (Observation(fault="limited", wait_s=1e9), 3600.0),
+    ],
+)
+def test_an_endpoint_is_left_alone_as_long_as_it_asked_for_within_reason(seen, waits_s):
+    tracker = tracker_after(seen)
+
+    assert tracker.admits(A, 1000.0 + waits_s + 0.01)
+    assert waits_s == 0.0 or not tracker.admits(A, 1000.0 + waits_s - 0.01)
+
+
+@pytest.mark.parametrize(
     ("observations", "outage"),
     [
         ([FAULT, FAULT], False),

@@ -158,7 +158,7 @@ async def test_a_client_that_stops_reading_is_taken_to_have_left():
             await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
 
     async with serving(Quick, app=pour) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
         writer.write(b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n")
 
         await asyncio.wait_for(left.wait(), 5.0)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from portico.dialects.hints import retry_after_s
 from portico.errors import (
     GatewayError,
     UpstreamError,
@@ -68,7 +69,7 @@ def classify(status: int | None, headers: Mapping[str, str], body: object) -> Up
         "upstream_status": status,
         "raw": _clean(body),
         "provider_code": None if code is None else str(code),
-        "retry_after_s": _retry_after_s(headers),
+        "retry_after_s": retry_after_s(status, headers, body),
     }
     text = f"{message} {code}"
     if status == 429:
@@ -143,12 +144,3 @@ def _clean(body: object) -> str | None:
         return None
     text = body if isinstance(body, str) else dumps(body).decode()
     return _SECRET.sub("[redacted]", text)[:_RAW_LIMIT]
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            return float(headers[name]) * scale
-        except (KeyError, ValueError):
-            continue
-    return None

@@ -7,12 +7,15 @@ import msgspec
 
 from portico.errors import (
     UpstreamError,
+    UpstreamOverloaded,
     UpstreamRateLimited,
     UpstreamRejected,
     UpstreamTimeout,
 )
 from portico.routing.facts import Candidate
 from portico.vocabulary import Endpoint
+
+_LONGEST_WAIT_S = 3600.0
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,8 +151,10 @@ class _Refusals:
 def final_error(errors: Sequence[tuple[Endpoint, UpstreamError]]) -> UpstreamError:
     """What the client is told after every attempt failed: the last error.
 
-    The ones before it stand in `previous_errors`. If all were rate limits and
-    each gave a hint, `Retry-After` is the smallest (contract/errors-limits 7).
+    The ones before it stand in `previous_errors`. If all were for want of capacity
+    and each gave a hint, `Retry-After` is the smallest (contract/errors-limits 7).
+    Where nothing says when to come back, a client that tries again by itself is
+    asked not to: what it would repeat was tried here (reliability promise R3).
     """
     *earlier, (_, last) = errors
     if earlier:
@@ -163,9 +168,10 @@ def final_error(errors: Sequence[tuple[Endpoint, UpstreamError]]) -> UpstreamErr
             for endpoint, error in earlier
         ]
     hints = [error.retry_after_s for _, error in errors]
-    if all(isinstance(error, UpstreamRateLimited) for _, error in errors) and None not in hints:
+    busy = all(isinstance(e, UpstreamRateLimited | UpstreamOverloaded) for _, e in errors)
+    if busy and None not in hints:
         smallest = min(hint for hint in hints if hint is not None)
-        last.headers["Retry-After"] = str(min(3600, max(1, ceil(smallest))))
-    if not last.retryable:
+        last.headers["Retry-After"] = str(max(1, ceil(min(_LONGEST_WAIT_S, smallest))))
+    else:
         last.headers["x-should-retry"] = "false"
     return last

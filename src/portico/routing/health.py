@@ -62,7 +62,8 @@ class HealthPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     A breaker opens after `failures_to_open` in a row, for `ejection_s` times the
     number of openings, at most `longest_ejection_s`. An endpoint is in outage
-    with at least `outage_attempts` in the last 30 s, half of them failed.
+    with at least `outage_attempts` in the last 30 s, half of them failed. A rate
+    limit without a hint holds for `usual_wait_s`, none for more than `longest_wait_s`.
     """
 
     failures_to_open: int = 5
@@ -71,14 +72,16 @@ class HealthPolicy(msgspec.Struct, frozen=True, kw_only=True):
     outage_attempts: int = 3
     outage_share: float = 0.5
     probe_s: float = 60.0
+    usual_wait_s: float = 1.0
+    longest_wait_s: float = 3600.0
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """How one attempt went, as far as the endpoint is to blame or to praise.
 
     `fault` "endpoint": a 5xx, no connection, a deadline, a broken answer, the
-    operator's key refused. "limited": 429, with the wait it asked for. None: it
-    answered. What the client caused is not observed at all.
+    operator's key refused. "limited": 429. None: it answered. What the client
+    caused is not observed at all. `wait_s` is the wait that a failure asked for.
     """
 
     fault: Literal["endpoint", "limited"] | None = None
@@ -160,10 +163,10 @@ class _State:
 
     def take(self, seen: Observation, credential: str | None, now_s: float) -> None:
         if seen.fault == "limited":
-            until_s = now_s + (seen.wait_s or 1.0)
-            self._wait_until_s[credential] = max(self._waits_until_s(credential), until_s)
-            self._last_trouble_s = max(self._last_trouble_s, until_s)
+            self._wait(credential, now_s, seen.wait_s or self._policy.usual_wait_s)
             return
+        if seen.fault is not None and seen.wait_s is not None:
+            self._wait(credential, now_s, seen.wait_s)
         if credential not in self._wait_until_s:
             self._wait_until_s[credential] = float("-inf")
         good = seen.fault is None
@@ -178,6 +181,11 @@ class _State:
             self._open_until_s = self._probe_until_s = float("-inf")
         else:
             self._fail(now_s)
+
+    def _wait(self, credential: str | None, now_s: float, seconds: float) -> None:
+        until_s = now_s + min(seconds, self._policy.longest_wait_s)
+        self._wait_until_s[credential] = max(self._waits_until_s(credential), until_s)
+        self._last_trouble_s = max(self._last_trouble_s, until_s)
 
     def calm(self, now_s: float) -> bool:
         """Whether a good result can change nothing that a plan depends on."""
@@ -201,7 +209,7 @@ class _State:
 
     def _fail(self, now_s: float) -> None:
         """Requests that were under way when the breaker opened do not open it again."""
-        self._last_trouble_s = now_s
+        self._last_trouble_s = max(self._last_trouble_s, now_s)
         self._in_a_row += 1
         probing = now_s < self._probe_until_s
         if now_s < self._open_until_s or not (

@@ -26,10 +26,7 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Upstre
 
 
 def failure(status: int | None, headers: Mapping[str, str], body: object) -> UpstreamError:
-    """Name the failure in a parsed body; `status` None: it came inside an answer of 200.
-
-    How long to wait stands in the body (`RetryInfo`) more often than in a header.
-    """
+    """Name the failure in a parsed body; `status` None: it came inside an answer of 200."""
     if isinstance(body, list) and body:
         body = body[0]
     detail = _detail(body)
@@ -38,8 +35,6 @@ def failure(status: int | None, headers: Mapping[str, str], body: object) -> Ups
     error = classify(status, headers, body)
     if isinstance(word := detail.get("status"), str):
         error.provider_code = _reason(detail) or word
-    if error.retry_after_s is None:
-        error.retry_after_s = _retry_delay_s(detail)
     return error
 
 
@@ -68,15 +63,3 @@ def _reason(detail: JsonObject) -> str | None:
     """The machine-readable reason, for example API_KEY_INVALID."""
     reasons = (row.get("reason") for row in _rows(detail))
     return next((reason for reason in reasons if isinstance(reason, str)), None)
-
-
-def _retry_delay_s(detail: JsonObject) -> float | None:
-    """A `RetryInfo`'s delay, written as "34s" or "48.939935699s"."""
-    for row in _rows(detail):
-        delay = row.get("retryDelay")
-        if isinstance(delay, str) and delay.endswith("s"):
-            try:
-                return max(0.0, float(delay[:-1]))
-            except ValueError:
-                continue
-    return None
