@@ -25,7 +25,9 @@ class Choice(msgspec.Struct, kw_only=True):
     """One answer. `finish` is the provider's own word; `native_finish` a second word of its
     own for it, where it relays another provider's. `legacy_call` is `function_call`.
     `own` are the kinds of blocks that only the provider itself knows, `citations` counts
-    those that name no web page; None: not looked at."""
+    those that name no web page, `signed_calls` are the numbers of the calls that carry a
+    signature (`signatures_of` their ids); None: not looked at. `wanted_finish` is the contract's word where the
+    provider's own does not decide it."""
 
     text: str = ""
     refusal: str = ""
@@ -43,6 +45,9 @@ class Choice(msgspec.Struct, kw_only=True):
     logprob_tokens: list[str] = []
     own: list[str] | None = None
     citations: int | None = None
+    signed_calls: list[int] | None = None
+    signatures_of: list[str] = []
+    wanted_finish: str | None = None
 
     def has_content(self) -> bool:
         """Whether a client would have seen anything of it."""

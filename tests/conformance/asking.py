@@ -126,11 +126,11 @@ def canonical(arguments: object) -> str:
 
 
 def medium(url: str, *, kind: str) -> Medium:
-    """A medium by URL or data URL; `kind` is the word for one whose type the URL does not say."""
+    """A medium by URL or data URL; `kind` is the word for data without a type."""
     if url.startswith("data:"):
         head, _, data = url[5:].partition(",")
         return (head.partition(";")[0] or kind, data)
-    return (kind, url)
+    return ("url", url)
 
 
 def flat_text(content: object) -> str:
@@ -257,7 +257,9 @@ def _chat_media(content: object) -> list[Medium]:
             found.append((f"audio/{data.get('format')}", text_of(data.get("data"))))
         elif kind == "file":
             data = fields(inner)
-            found.append(medium(text_of(data.get("file_data") or data.get("file_id")), kind="file"))
+            identity = text_of(data.get("file_id"))
+            named = ("file", identity)
+            found.append(named if identity else medium(text_of(data.get("file_data")), kind="file"))
     return found
 
 

@@ -58,7 +58,8 @@ def compare_answer(
         else:
             # A reader that takes 0 for "unknown" would drop what had to be counted instead.
             total = received.usage.get("total_tokens")
-            findings.check("count.estimate", f"total_tokens is {total!r}", holds=bool(total))
+            holds = bool(total) or not native.has_content()
+            findings.check("count.estimate", f"total_tokens is {total!r}", holds=holds)
         compare_cost(findings, received.usage, prices)
 
 
@@ -75,7 +76,7 @@ def compare_content(findings: Findings, native: Choice, received: Choice) -> Non
     for name in ("annotations", "images"):
         wanted, found = getattr(native, name), getattr(received, name)
         findings.check(f"same.{name}", _counts(wanted, found), holds=len(wanted) == len(found))
-    for name in ("own", "citations"):
+    for name in ("own", "citations", "signed_calls"):
         wanted, found = getattr(native, name), getattr(received, name)
         detail = f"{wanted} became {found}"
         holds = wanted is None or wanted == (found or type(wanted)())

@@ -53,7 +53,7 @@ _FINISH = {
 
 def finish_reason(choice: Choice) -> str:
     """The contract's word: an unknown one is `stop`, and `stop` with calls is `tool_calls`."""
-    reason = _FINISH.get(choice.finish or "", "stop")
+    reason = choice.wanted_finish or _FINISH.get(choice.finish or "", "stop")
     called = bool(choice.calls) or choice.legacy_call is not None
     return "tool_calls" if reason == "stop" and called else reason
 

@@ -82,6 +82,11 @@ def _feed_message(choice: Choice, raw: JsonObject, message: JsonObject) -> None:
             choice.encrypted.append(detail["data"])
     for position, fragment in enumerate(_objects(message.get("tool_calls"))):
         _feed_call(choice, fragment, position)
+    named = {call.id: number for number, call in enumerate(choice.calls)}
+    for detail in _objects(message.get("reasoning_details")):
+        if detail.get("id") and detail.get("type") == "reasoning.encrypted":
+            choice.signatures_of.append(_text(detail["id"]))
+    choice.signed_calls = [named[i] for i in choice.signatures_of if i in named]
     legacy = message.get("function_call")
     if isinstance(legacy, dict):
         known = choice.legacy_call or Call()

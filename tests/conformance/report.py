@@ -16,19 +16,24 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     """A failure that a reviewer accepts, with the reason.
 
     Applies where all the given conditions do: `id` is a prefix of the record's
-    id, `rule` of the finding's rule, `provider` is exact. None sets no condition.
+    id, `rule` of the finding's rule, `model` of the record's model; `provider` and `api`
+    are exact. None sets no condition.
     """
 
     reason: str
     id: str | None = None
     rule: str | None = None
     provider: str | None = None
+    api: str | None = None
+    model: str | None = None
 
     def covers(self, record: Record, line: str) -> bool:
         return (
             (self.id is None or record.id.startswith(self.id))
             and (self.rule is None or line.startswith(self.rule))
             and (self.provider is None or record.provider == self.provider)
+            and (self.api is None or record.api == self.api)
+            and (self.model is None or record.model.startswith(self.model))
         )
 
 

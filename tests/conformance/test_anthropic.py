@@ -6,8 +6,6 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.conformance.apis import anthropic
 from tests.conformance.asking import read_chat
@@ -194,32 +192,6 @@ def test_an_error_in_a_stream_is_a_failure_with_its_status() -> None:
     assert native.failure is not None
     assert native.failure.status == 529
     assert not native.complete
-
-
-_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["type", "content", "text", "index", "delta", "usage", "messages"]),
-            inner,
-            max_size=3,
-        )
-    ),
-    max_leaves=6,
-)
-
-
-@given(_VALUES)
-def test_no_answer_and_no_request_ends_in_a_crash(value: object) -> None:
-    body = json.dumps(value).encode()
-
-    anthropic.read_answer(body, 200, stream=False)
-    anthropic.read_answer(b"data: " + body + b"\n\n", 200, stream=True)
-    if isinstance(value, dict):
-        anthropic.understand(value)
-        read_chat(value)
-        read_chat(anthropic.client_request(value))
 
 
 def _frame(payload: bytes, **headers: str) -> bytes:

@@ -396,7 +396,7 @@ def _medium(block: JsonObject) -> Medium:
     source = fields(block.get("source"))
     match source.get("type"):
         case "url":
-            return (text_of(block.get("type")), text_of(source.get("url")))
+            return ("url", text_of(source.get("url")))
         case "file":
             return ("file", text_of(source.get("file_id")))
         case "content":
