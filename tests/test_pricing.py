@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portico.pricing import cost, picousd_to_decimal_text, picousd_to_usd, upper_bound
+from portico.pricing import cost, upper_bound
 from portico.vocabulary import PriceOverride, Pricing, Usage
 
 INPUT_BUCKETS = (
@@ -218,21 +218,3 @@ def test_the_upper_bound_leaves_out_prices_for_longer_prompts():
 
     assert upper_bound(100, 0, pricing) == 100
     assert upper_bound(101, 0, pricing) == 5050
-
-
-@given(st.integers(-(10**18), 10**30))
-def test_the_decimal_text_is_exact_and_has_no_exponent(picousd):
-    text = picousd_to_decimal_text(picousd)
-
-    assert Fraction(text) == Fraction(picousd, 10**12)
-    assert "e" not in text.lower()
-    assert "." not in text or not text.endswith("0")
-
-
-@given(st.integers(0, 10**24))
-def test_the_float_is_the_nearest_one(picousd):
-    assert picousd_to_usd(picousd) == float(Fraction(picousd, 10**12))
-
-
-def test_the_float_of_the_first_recorded_exchange_is_what_it_says():
-    assert picousd_to_usd(32_000_000) == 0.000032

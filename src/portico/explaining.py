@@ -6,8 +6,9 @@ import msgspec
 
 from portico.errors import RoutingError
 from portico.jsonio import JsonObject
+from portico.money import picousd_to_decimal_text, picousd_to_usd
 from portico.planning import Planned
-from portico.pricing import cost, picousd_to_decimal_text, picousd_to_usd, upper_bound
+from portico.pricing import cost, upper_bound
 from portico.routing.explain import ExplainedCandidate, Explanation, explain
 from portico.routing.health import Percentiles
 from portico.routing.refusals import Exclusion, nothing_fits

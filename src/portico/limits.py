@@ -6,14 +6,11 @@ without a reset counts everything the key ever spent.
 """
 
 from datetime import date
-from decimal import Decimal, InvalidOperation
 
+from portico.money import format_usd
 from portico.vocabulary import LimitReset, Spending
 
 DAY_MS = 86_400_000
-PICOUSD = 10**12
-MAX_PICOUSD = 2**63 - 1
-"""The largest amount a ledger row can hold: a little over nine million dollars."""
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _WORDS: dict[LimitReset | None, str] = {
@@ -91,38 +88,3 @@ def limit_message(
         f"Key limit exceeded ({_WORDS[reset]} limit). "
         f'Key "{name}" has {left} left; this request needs up to {format_usd(needed_picousd)}.'
     )
-
-
-def format_usd(amount_picousd: int) -> str:
-    """Write an amount for a person, exactly: at least four decimals, more only if needed.
-
-    >>> format_usd(12_000_000_000), format_usd(1_500), format_usd(25 * PICOUSD)
-    ('$0.0120', '$0.0000000015', '$25.0000')
-    """
-    sign = "-" if amount_picousd < 0 else ""
-    whole, part = divmod(abs(amount_picousd), PICOUSD)
-    decimals = f"{part:012d}".rstrip("0").ljust(4, "0")
-    return f"{sign}${whole}.{decimals}"
-
-
-def parse_usd(text: str) -> int:
-    """Read an amount in dollars, such as "25.00", as pico-dollars.
-
-    Raises:
-        ValueError: not a plain number, negative, finer than a pico-dollar, or
-            more than a ledger row can hold.
-    """
-    try:
-        amount = Decimal(text.strip().removeprefix("$"))
-    except InvalidOperation:
-        raise ValueError(f"{text!r} is not an amount in dollars, such as 25.00") from None
-    if not amount.is_finite() or amount < 0:
-        raise ValueError(f"{text!r} must be zero or more dollars")
-    if amount > MAX_PICOUSD // PICOUSD:
-        raise ValueError(f"{text!r} is more than the ledger can hold ($9,223,372)")
-    if (amount.as_tuple().exponent if amount else 0) < -40:  # type: ignore[operator]  # finite
-        raise ValueError(f"{text!r} is finer than a pico-dollar")
-    picousd = amount * PICOUSD
-    if picousd != picousd.to_integral_value():
-        raise ValueError(f"{text!r} is finer than a pico-dollar")
-    return int(picousd)

@@ -7,8 +7,6 @@ import msgspec
 
 from portico.vocabulary import Cost, PriceOverride, Pricing, Usage
 
-_PICOUSD_DIGITS = 12
-_PICOUSD_PER_USD = 1_000_000_000_000
 _RATES = tuple(name for name in PriceOverride.__struct_fields__ if name.endswith("_picousd"))
 
 
@@ -123,23 +121,3 @@ def _applies(override: PriceOverride, *, prompt_tokens: int, at_utc: str) -> boo
 
 def _first(rate: int | None, general: int) -> int:
     return general if rate is None else rate
-
-
-def picousd_to_usd(picousd: int) -> float:
-    """Return US dollars for JSON numbers: the float nearest to the exact amount.
-
-    >>> picousd_to_usd(32_000_000)
-    3.2e-05
-    """
-    return picousd / _PICOUSD_PER_USD
-
-
-def picousd_to_decimal_text(picousd: int) -> str:
-    """Return US dollars as an exact decimal without exponent, as the catalogue shows prices.
-
-    >>> picousd_to_decimal_text(2_500_000), picousd_to_decimal_text(0)
-    ('0.0000025', '0')
-    """
-    sign = "-" if picousd < 0 else ""
-    whole, rest = divmod(abs(picousd), _PICOUSD_PER_USD)
-    return f"{sign}{whole}.{rest:0{_PICOUSD_DIGITS}d}".rstrip("0").rstrip(".")

@@ -13,8 +13,9 @@ import msgspec
 from portico.errors import RoutingError
 from portico.jsonio import JsonObject
 from portico.limits import utc_time
+from portico.money import picousd_to_usd
 from portico.planning import Planner
-from portico.pricing import cost, picousd_to_usd
+from portico.pricing import cost
 from portico.routing import Needs
 from portico.vocabulary import Generation
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from portico.cli.keys import keys
 from portico.cli.ledger import ledger
 from portico.keys import hash_key, is_well_formed
-from portico.limits import PICOUSD
+from portico.money import PICOUSD
 from portico.storage.connection import DATABASE_NAME
 from portico.storage.sqlite import SqliteStore
 from portico.vocabulary import Generation, Hold, Pricing, Usage

@@ -4,7 +4,7 @@ from itertools import count
 
 from portico.accounting import close_generation
 from portico.keys import issue
-from portico.limits import PICOUSD
+from portico.money import PICOUSD
 from portico.vocabulary import (
     ApiKey,
     AttemptRecord,

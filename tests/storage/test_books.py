@@ -4,7 +4,8 @@ import pytest
 from ledger_samples import NOW_MS, a_hold, a_key
 
 from portico.errors import KeyLimitExceeded
-from portico.limits import DAY_MS, PICOUSD, utc_day
+from portico.limits import DAY_MS, utc_day
+from portico.money import PICOUSD
 from portico.storage.books import Books
 
 

@@ -13,7 +13,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from ledger_samples import NOW_MS, a_hold, a_key, an_attempt, settled
 
 from portico.errors import KeyLimitExceeded
-from portico.limits import DAY_MS, PICOUSD, utc_day, window_start_day
+from portico.limits import DAY_MS, utc_day, window_start_day
+from portico.money import PICOUSD
 from portico.storage.connection import open_for_reading
 from portico.storage.sqlite import SqliteStore
 from portico.storage.verify import verify

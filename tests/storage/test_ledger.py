@@ -6,7 +6,7 @@ import apsw
 import pytest
 from ledger_samples import NOW_MS, a_hold, a_key, an_attempt, settled
 
-from portico.limits import PICOUSD
+from portico.money import PICOUSD
 from portico.storage.connection import open_database
 from portico.storage.ledger import Ledger, Refused
 from portico.storage.verify import verify

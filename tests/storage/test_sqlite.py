@@ -12,7 +12,8 @@ import pytest
 from ledger_samples import NOW_MS, PRICE, a_hold, a_key, an_attempt, settled
 
 from portico.errors import KeyLimitExceeded, StorageUnavailable
-from portico.limits import DAY_MS, PICOUSD
+from portico.limits import DAY_MS
+from portico.money import PICOUSD
 from portico.storage.connection import open_database, open_for_reading
 from portico.storage.errors import NewerSchema, StorageError
 from portico.storage.sqlite import SqliteStore

@@ -4,7 +4,7 @@ import apsw
 import pytest
 from ledger_samples import a_hold, a_key, an_attempt, settled
 
-from portico.limits import PICOUSD
+from portico.money import PICOUSD
 from portico.storage.connection import open_for_reading
 from portico.storage.errors import StorageError
 from portico.storage.sqlite import SqliteStore

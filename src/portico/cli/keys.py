@@ -12,7 +12,7 @@ import click
 
 from portico.cli.place import Failure, with_database
 from portico.keys import ENTROPY_BYTES, issue
-from portico.limits import PICOUSD, format_usd, parse_usd
+from portico.money import PICOUSD, format_usd, parse_usd
 from portico.storage import rows
 from portico.storage.connection import open_database
 from portico.storage.errors import StorageError

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from portico.cli.place import Failure, with_database
-from portico.limits import format_usd
+from portico.money import format_usd
 from portico.storage.connection import open_for_reading
 from portico.storage.errors import StorageError
 from portico.storage.verify import Findings

@@ -9,7 +9,7 @@ import click
 
 from portico import jsonio
 from portico.catalog import build_snapshot
-from portico.pricing import picousd_to_decimal_text
+from portico.money import picousd_to_decimal_text
 from portico.settings import ConfigError, load_settings, resolve_providers
 from portico.vocabulary import CatalogSnapshot, Endpoint, Model
 

@@ -19,7 +19,7 @@ from portico.cli.place import Failure
 from portico.dialects import DIALECTS
 from portico.errors import GatewayError
 from portico.explaining import as_json, explained
-from portico.limits import PICOUSD, format_usd
+from portico.money import PICOUSD, format_usd
 from portico.planning import Caller, Planner
 from portico.providers import PROVIDERS
 from portico.rerouting import ASSUMPTIONS, Comparison, Side, comparison_json, reroute

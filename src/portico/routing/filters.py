@@ -9,6 +9,7 @@ order in which reasons are looked for (contract/routing 3).
 
 from collections.abc import Callable, Iterable, Sequence
 
+from portico.money import PICOUSD
 from portico.routing.credentials import usable_keys
 from portico.routing.facts import EndpointFacts
 from portico.routing.needs import Conditions, Needs, Target, fits_pattern
@@ -18,7 +19,6 @@ from portico.vocabulary import ServiceTier
 Filter = Callable[[EndpointFacts], str | None]
 FilterMaker = Callable[[Needs, Conditions, Target], Filter | None]
 
-_PICOUSD = 10**12
 _FEW = 8
 _LONGEST_ENTRY = 64
 _FAMILIES = {"fp4": ("fp4", "mxfp4", "nvfp4"), "fp8": ("fp8", "mxfp8")}
@@ -190,8 +190,8 @@ def _price_limits(bounds: MaxPrice) -> Iterable[tuple[str, str, int, int]]:
     for name, field, unit_picousd in (
         ("prompt", "prompt_picousd", 1_000_000),  # per token: 1 USD per million tokens
         ("completion", "completion_picousd", 1_000_000),
-        ("request", "request_picousd", _PICOUSD),
-        ("audio", "input_audio_picousd", _PICOUSD),
+        ("request", "request_picousd", PICOUSD),
+        ("audio", "input_audio_picousd", PICOUSD),
     ):
         bound = usd_bound(getattr(bounds, name), f"provider.max_price.{name}")
         if bound is not None:

@@ -12,7 +12,8 @@ from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
 from portico.dialects.anthropic_messages.usage import decode_usage, encode_usage, tier_of
 from portico.dialects.base import Envelope, Quirks
 from portico.dialects.tool_ids import ToolIds
-from portico.jsonio import JsonError, JsonObject, dumps, loads, usd_number
+from portico.jsonio import JsonError, JsonObject, dumps, loads
+from portico.money import usd_number
 from portico.vocabulary import (
     ChatResponse,
     Choice,

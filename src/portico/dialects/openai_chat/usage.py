@@ -12,7 +12,8 @@ import msgspec
 
 from portico.dialects.base import WireProfile
 from portico.dialects.fields import object_of
-from portico.jsonio import JsonObject, usd_number
+from portico.jsonio import JsonObject
+from portico.money import usd_number
 from portico.vocabulary import Cost, Usage
 
 _NO_COST = Cost()

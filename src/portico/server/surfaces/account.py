@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from portico.jsonio import JsonObject, usd_number
+from portico.jsonio import JsonObject
 from portico.limits import spent_picousd
+from portico.money import usd_number
 from portico.server.asgi import AsgiReply
 from portico.server.request import Request, Route, Site, answer_json
 

@@ -1,7 +1,8 @@
 """`GET /generation`: one settled generation, field by field (contract/catalog-account 2)."""
 
 from portico.errors import NotFound
-from portico.jsonio import JsonObject, usd_number
+from portico.jsonio import JsonObject
+from portico.money import usd_number
 from portico.server.asgi import AsgiReply
 from portico.server.request import Request, Route, Site, answer_json
 from portico.server.surfaces.account import iso_time

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 from portico.catalog import find_model
 from portico.errors import InvalidRequest, NotFound
-from portico.jsonio import JsonObject, usd_number
+from portico.jsonio import JsonObject
+from portico.money import picousd_to_decimal_text
 from portico.routing.health import EndpointHealth, Percentiles
 from portico.server.asgi import AsgiReply
 from portico.server.request import Request, Route, Site, answer_json
@@ -231,7 +232,7 @@ def _rates(prices: Pricing | PriceOverride, *, always: tuple[str, ...]) -> JsonO
     for name, field in _RATES:
         rate = getattr(prices, field, None)
         if name in always or rate:
-            body[name] = bytes(usd_number(rate or 0)).decode()
+            body[name] = picousd_to_decimal_text(rate or 0)
     return body
 
 
