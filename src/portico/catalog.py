@@ -43,6 +43,7 @@ class EndpointDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     max_completion_tokens: int | None = None
     supported_parameters: frozenset[str] | None = None
     input_modalities: frozenset[str] | None = None
+    output_modalities: frozenset[str] | None = None
     pricing: Pricing | None = None
     tag: str | None = None
     service_tier: ServiceTier | None = None
@@ -203,6 +204,7 @@ def _declare(models: dict[str, Model], said: EndpointDeclaration, provider: Prov
             "max_completion_tokens",
             "supported_parameters",
             "input_modalities",
+            "output_modalities",
             "pricing",
             *_DECLARED,
         )

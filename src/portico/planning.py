@@ -6,6 +6,7 @@ arguments, so that a plan can be made without a running gateway.
 
 from collections.abc import Mapping, Sequence
 from random import Random
+from typing import get_args
 
 import msgspec
 
@@ -38,7 +39,7 @@ from portico.routing.sticky import (
     worth_remembering,
 )
 from portico.tokens import prompt_tokens_bound
-from portico.vocabulary import CatalogSnapshot, Endpoint, ServiceTier
+from portico.vocabulary import CatalogSnapshot, Endpoint, Model, OutputModality, ServiceTier
 
 _NOTHING_MEASURED = HealthSnapshot()
 _TIERS: Mapping[str, ServiceTier | None] = {
@@ -51,6 +52,7 @@ _TIERS: Mapping[str, ServiceTier | None] = {
     "fast": "priority",
     "flex": "flex",
 }
+_ANY_KIND = Needs(output_modalities=frozenset(get_args(OutputModality)))
 _ASKS_TO_THINK = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
 _decode_text = msgspec.json.Decoder(str | None).decode
 
@@ -170,13 +172,7 @@ class Planner:
         rules = self.rules
         conditions = Conditions(
             health=self._view(health),
-            credentials=keys_of_caller(
-                rules.credentials,
-                key_hash=caller.key_hash,
-                user=head.user,
-                brought=caller.brought,
-                shared_after_brought=rules.shared_after_byok,
-            ),
+            credentials=self._credentials(caller, user=head.user),
             restrictions=(*rules.restrictions, *caller.guardrails),
             ignore_unsupported_tools=rules.ignore_unsupported_tools,
             auto_exacto=rules.auto_exacto,
@@ -233,6 +229,22 @@ class Planner:
             return [(route.endpoints[0], 1.0)]
         return [(endpoints[key], chance) for key, chance in chances.items() if chance > 0]
 
+    def callable_by(self, caller: Caller) -> list[Model]:
+        """Return the models that a caller may use: the rules leave an endpoint with a price.
+
+        Of any kind: what a model gives is for the routes to mind.
+        """
+        conditions = Conditions(
+            credentials=self._credentials(caller, user=None),
+            restrictions=(*self.rules.restrictions, *caller.guardrails),
+        )
+        found = []
+        for model in self.snapshot.models.values():
+            target = self._directory.target(model, requested=model.slug)
+            if admitted([target], _ANY_KIND, conditions)[0]:
+                found.append(model)
+        return found
+
     def explain(self, planned: Planned) -> Explanation:
         """Return why the plan is as it is."""
         return explain(planned.route, planned.targets, planned.needs, planned.conditions)
@@ -253,6 +265,17 @@ class Planner:
             self._memory.remember(key, where, now_ms)
         else:
             self._memory.refresh(key, where, now_ms)
+
+    def _credentials(
+        self, caller: Caller, *, user: str | None
+    ) -> Mapping[str, tuple[Credential, ...]]:
+        return keys_of_caller(
+            self.rules.credentials,
+            key_hash=caller.key_hash,
+            user=user,
+            brought=caller.brought,
+            shared_after_brought=self.rules.shared_after_byok,
+        )
 
     def _view(self, health: HealthSnapshot) -> HealthView:
         known, view = self._health

@@ -16,6 +16,9 @@ stream_commit_after_s = 0.3
 keepalive_s = 0.2
 nonstream_keepalive_after_s = 30
 
+[routing]
+ignore = ["nowhere"]
+
 [deadlines]
 first_byte_s = 5
 
@@ -33,6 +36,9 @@ name = "Chat"
 base_url = "{url}/chat/v1"
 dialect = "openai_chat"
 
+[providers.nowhere]
+base_url = "{url}/nowhere/v1"
+
 [providers.google-ai-studio]
 base_url = "{url}/gemini/v1beta"
 api_key = "env:UPSTREAM_SECRET"
@@ -43,16 +49,19 @@ id = "{id}"
 provider = "{provider}"
 upstream_model = "{upstream}"
 input_modalities = ["text", "image", "file"]
+output_modalities = ["{output}"]
 price = {{ prompt = "1", completion = "5", cache_read = "0.1", cache_write = "1.25" }}
 """
 MODELS = (
-    ("anthropic/claude-haiku-4.5", "anthropic", "claude-haiku-4-5"),
-    ("test/second", "second", "claude-second"),
-    ("test/chat", "chat", "gpt-test"),
-    ("test/gemini", "google-ai-studio", "gemini-test"),
-    ("test/limited", "anthropic", "claude-limited"),
-    ("test/two", "anthropic", "claude-limited"),
-    ("test/two", "second", "claude-second"),
+    ("anthropic/claude-haiku-4.5", "anthropic", "claude-haiku-4-5", "text"),
+    ("test/second", "second", "claude-second", "text"),
+    ("test/chat", "chat", "gpt-test", "text"),
+    ("test/gemini", "google-ai-studio", "gemini-test", "text"),
+    ("test/limited", "anthropic", "claude-limited", "text"),
+    ("test/two", "anthropic", "claude-limited", "text"),
+    ("test/two", "second", "claude-second", "text"),
+    ("test/forbidden", "nowhere", "x", "text"),
+    ("test/embed", "chat", "embed-test", "embeddings"),
 )
 
 
@@ -95,7 +104,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Everything that the tests of surfaces need, started once."""
     with Upstream() as upstream:
         config = CONFIG.format(url=upstream.url) + "".join(
-            MODEL.format(id=id, provider=provider, upstream=name) for id, provider, name in MODELS
+            MODEL.format(id=id, provider=provider, upstream=name, output=output)
+            for id, provider, name, output in MODELS
         )
         gateway = Gateway(
             tmp_path_factory.mktemp("surfaces"), config, environ={"UPSTREAM_SECRET": SECRET}

@@ -23,6 +23,9 @@ ROUTES: tuple[Route, ...] = (
     messages.COUNT_TOKENS,
     models.MODELS,
     models.COUNT,
+    models.OF_USER,
+    models.EMBEDDINGS,
+    models.MODEL,
     models.ENDPOINTS,
     models.PROVIDERS,
     account.KEY,
@@ -34,6 +37,8 @@ ROOT_ROUTES: tuple[Route, ...] = (health.HEALTH, health.ROOT)
 CATALOG_PATHS = {
     models.MODELS.path,
     models.COUNT.path,
+    models.EMBEDDINGS.path,
+    models.MODEL.path,
     models.ENDPOINTS.path,
     models.PROVIDERS.path,
 }

@@ -35,7 +35,7 @@ from portico.settings.records import (
     Weight,
 )
 from portico.settings.source import KeyPath, Source, did_you_mean, field_type
-from portico.vocabulary import Pricing, ServiceTier
+from portico.vocabulary import OutputModality, Pricing, ServiceTier
 
 DEFAULT_FILE: Final = "portico.toml"
 
@@ -290,6 +290,8 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
             `GET /models`; others are not sent to it. Unset: the provider's.
         input_modalities: what it reads: "text", "image", "file", "audio",
             "video". Unset: text only.
+        output_modalities: what it gives: "text", "image", "audio", "embeddings",
+            "rerank", "speech", "transcription". Unset: text only.
         tag: names one of several endpoints of the provider, as its slug and a
             suffix: "acme/eu", "acme/turbo". Unset: the slug alone.
         service_tier: the tier of the endpoint, which requests have to ask for;
@@ -311,6 +313,7 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
     max_completion_tokens: Count | None = None
     supported_parameters: frozenset[str] | None = None
     input_modalities: frozenset[str] | None = None
+    output_modalities: frozenset[OutputModality] | None = None
     tag: str | None = None
     service_tier: ServiceTier | None = None
     quantization: Quantization | None = None

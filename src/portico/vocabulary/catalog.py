@@ -12,6 +12,11 @@ import msgspec
 ServiceTier = Literal["flex", "priority"]
 """The tiers that have endpoints of their own; the default tier is None."""
 
+OutputModality = Literal[
+    "text", "image", "audio", "embeddings", "rerank", "speech", "transcription"
+]
+"""What an endpoint gives; it decides by which routes its model can be called."""
+
 
 class PriceOverride(msgspec.Struct, frozen=True, kw_only=True):
     """Rates that replace the base rates while every condition that is set holds.

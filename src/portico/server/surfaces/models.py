@@ -1,11 +1,13 @@
 """What can be called: `GET /models`, endpoints of a model, providers (contract/catalog-account 1)."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from portico.catalog import find_model
 from portico.errors import InvalidRequest, NotFound
 from portico.jsonio import JsonObject
 from portico.money import picousd_to_decimal_text
+from portico.planning import Caller
 from portico.routing.health import EndpointHealth, Percentiles
 from portico.server.asgi import AsgiReply
 from portico.server.request import Request, Route, Site, answer_json
@@ -25,18 +27,56 @@ _MODALITIES = frozenset(
     {"text", "image", "audio", "video", "file", "embeddings", "rerank", "speech", "transcription"}
 )
 _PAGE = 500
+_ANTHROPIC_PAGE = 20
+_ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
 async def models(site: Site, request: Request, reply: AsgiReply) -> None:
-    """The catalogue; everything unless `limit` or `offset` asks for a page."""
-    rows = _filtered(site, request)
+    """The catalogue; everything unless `limit` or `offset` asks for a page. With the header
+    `anthropic-version` in the form of Anthropic's list."""
+    if b"anthropic-version" in request.headers:
+        await answer_json(reply, anthropic_list(_filtered(site, request), request))
+        return
+    await _listed(request, reply, _filtered(site, request))
+
+
+async def of_user(site: Site, request: Request, reply: AsgiReply) -> None:
+    """The catalogue as far as the calling key may use it."""
+    principal = request.who()
+    caller = Caller(account=principal.user_id, key_hash=principal.key.hash)
+    usable = {model.slug for model in site.gateway.planner.callable_by(caller)}
+    rows = [row for row in _filtered(site, request) if row["id"] in usable]
+    await _listed(request, reply, rows)
+
+
+async def embeddings(site: Site, request: Request, reply: AsgiReply) -> None:
+    """The models that turn text into vectors, in the form of the catalogue."""
+    await _listed(request, reply, _filtered(site, request, default_output="embeddings"))
+
+
+async def model(site: Site, request: Request, reply: AsgiReply) -> None:
+    """One row of the catalogue."""
+    name = f"{request.parameters['author']}/{request.parameters['slug']}"
+    await answer_json(reply, {"data": model_row(_found(site, name))})
+
+
+def _found(site: Site, name: str) -> Model:
+    found = find_model(site.gateway.snapshot, name)
+    if found is None and ":" in name:  # variants have no rows of their own
+        found = find_model(site.gateway.snapshot, name.rpartition(":")[0])
+    if found is None:
+        raise NotFound(f"There is no model {name[:200]}. GET /models lists the valid ones.")
+    return found
+
+
+async def _listed(request: Request, reply: AsgiReply, rows: list[JsonObject]) -> None:
     total = len(rows)
     offset, limit = _number(request, "offset", 0), _number(request, "limit", _PAGE)
     following = None
     if "offset" in request.query or "limit" in request.query:
         rows = rows[offset : offset + limit]
         if offset + limit < total:
-            following = f"/api/v1/models?offset={offset + limit}&limit={limit}"
+            following = f"/api/v1{request.path}?offset={offset + limit}&limit={limit}"
     body: JsonObject = {"data": rows, "total_count": total, "links": {"next": following}}
     # `object` and `models` are what older OpenAI clients and Codex look for beside it
     await answer_json(reply, {**body, "object": "list", "models": []})
@@ -49,10 +89,7 @@ async def count(site: Site, request: Request, reply: AsgiReply) -> None:
 
 async def endpoints(site: Site, request: Request, reply: AsgiReply) -> None:
     """Which providers serve one model, at which price."""
-    name = request.parameters["slug"]
-    model = find_model(site.gateway.snapshot, name)
-    if model is None:
-        raise NotFound(f"There is no model {name[:200]}. GET /models lists the valid ones.")
+    model = _found(site, request.parameters["slug"])
     resources = site.gateway.resources
     health = resources.health.snapshot(resources.clock_s())
     rows = [
@@ -121,10 +158,36 @@ def model_row(model: Model) -> JsonObject:
     }
 
 
-def _filtered(site: Site, request: Request) -> list[JsonObject]:
+def anthropic_list(rows: list[JsonObject], request: Request) -> JsonObject:
+    """The rows as Anthropic's `GET /v1/models` has them, one page (contract/clients 6)."""
+    ids = [row["id"] for row in rows]
+    start, end = 0, len(ids)
+    if (after := request.query.get("after_id")) in ids:
+        start = ids.index(after) + 1
+    if (before := request.query.get("before_id")) in ids:
+        end = ids.index(before)
+    page = rows[start:end][: _number(request, "limit", _ANTHROPIC_PAGE)]
+    data = [
+        {
+            "type": "model",
+            "id": row["id"],
+            "display_name": row["name"],
+            "created_at": datetime.fromtimestamp(row["created"], UTC).strftime(_ISO),
+        }
+        for row in page
+    ]
+    return {
+        "data": data,
+        "has_more": start + len(page) < end,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+    }
+
+
+def _filtered(site: Site, request: Request, *, default_output: str = "text") -> list[JsonObject]:
     rows = _rows(site)
     query = request.query
-    outputs = _words(query, "output_modalities") or {"text"}
+    outputs = _words(query, "output_modalities") or {default_output}
     for name in ("output_modalities", "input_modalities"):
         if unknown := _words(query, name) - _MODALITIES - {"all"}:
             raise InvalidRequest(f"{name}: unknown modality {', '.join(sorted(unknown))[:80]}")
@@ -250,6 +313,9 @@ def _number(request: Request, name: str, default: int) -> int:
 
 
 MODELS = Route(method="GET", path="/models", access="key", handler=models)
+OF_USER = Route(method="GET", path="/models/user", access="key", handler=of_user)
+EMBEDDINGS = Route(method="GET", path="/embeddings/models", access="key", handler=embeddings)
+MODEL = Route(method="GET", path="/model/{author}/{slug}", access="key", handler=model)
 COUNT = Route(method="GET", path="/models/count", access="key", handler=count)
 ENDPOINTS = Route(method="GET", path="/models/{slug...}/endpoints", access="key", handler=endpoints)
 PROVIDERS = Route(method="GET", path="/providers", access="key", handler=providers)

@@ -1,0 +1,92 @@
+"""The catalogue in the shapes of different clients."""
+
+import httpx
+import pytest
+
+from tests.conformance.schema import load_schemas
+from tests.conftest import SHARED
+from tests.surfaces.conftest import Site
+
+pytestmark = pytest.mark.io
+
+OPENAPI = SHARED / "openrouter" / "openapi.yaml"
+
+
+def get(site: Site, path: str, *, key: bool = True, **headers: str) -> httpx.Response:
+    auth = {"authorization": f"Bearer {site.key}"} if key else {}
+    return httpx.get(
+        site.root + path, headers={**auth, **{k.replace("_", "-"): v for k, v in headers.items()}}
+    )
+
+
+@pytest.fixture(scope="module")
+def schemas():
+    if not OPENAPI.exists():
+        pytest.skip(f"the API description is not at {OPENAPI}")
+    return load_schemas(OPENAPI)
+
+
+@pytest.mark.parametrize(
+    ("path", "component"),
+    [
+        ("/models", "ModelsListResponse"),
+        ("/models?limit=2&offset=1", "ModelsListResponse"),
+        ("/models/user", "ModelsListResponse"),
+        ("/embeddings/models", "ModelsListResponse"),
+        ("/models/count", "ModelsCountResponse"),
+        ("/model/test/chat", "ModelResponse"),
+    ],
+)
+def test_every_shape_is_as_described(site: Site, schemas, path, component):
+    answer = get(site, "/api/v1" + path)
+
+    assert answer.status_code == 200
+    assert schemas.problems(component, answer.json()) == []
+
+
+def test_anthropic_clients_get_their_own_list_page_by_page(site: Site):
+    first = get(site, "/v1/models?limit=1", anthropic_version="2023-06-01").json()
+    rest = get(
+        site, f"/v1/models?limit=1000&after_id={first['last_id']}", anthropic_version="2023-06-01"
+    ).json()
+
+    assert first["data"][0].keys() == {"type", "id", "display_name", "created_at"}
+    assert (first["has_more"], rest["has_more"]) == (True, False)
+    ids = [row["id"] for row in first["data"] + rest["data"]]
+    assert ids == [row["id"] for row in get(site, "/api/v1/models").json()["data"]]
+    assert "anthropic/claude-haiku-4.5" in ids
+
+
+def test_codex_finds_its_empty_list(site: Site):
+    body = get(site, "/v1/models?client_version=1.2.3").json()
+
+    assert body["models"] == []
+    assert body["data"]
+
+
+def test_one_row_is_found_by_slug_and_variant(site: Site):
+    plain = get(site, "/api/v1/model/test/chat").json()
+    variant = get(site, "/api/v1/model/test/chat:nitro").json()
+    unknown = get(site, "/api/v1/model/test/nothing")
+
+    assert plain["data"]["id"] == "test/chat"
+    assert variant == plain
+    assert unknown.status_code == 404
+    assert unknown.json()["error"]["code"] == 404
+
+
+def test_embedding_models_are_listed_apart(site: Site):
+    listed = [row["id"] for row in get(site, "/api/v1/embeddings/models").json()["data"]]
+    usual = [row["id"] for row in get(site, "/api/v1/models").json()["data"]]
+
+    assert listed == ["test/embed"]
+    assert "test/embed" not in usual
+
+
+def test_a_key_sees_what_the_rules_leave(site: Site):
+    usable = [row["id"] for row in get(site, "/api/v1/models/user").json()["data"]]
+    everything = [row["id"] for row in get(site, "/api/v1/models").json()["data"]]
+
+    assert "test/forbidden" in everything
+    assert set(everything) - set(usable) == {"test/forbidden"}
+    assert get(site, "/api/v1/models/user", key=False).status_code == 401
