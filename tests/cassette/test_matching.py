@@ -9,6 +9,7 @@ from portico.cassette.matching import (
     chat_body,
     differences,
     explain,
+    matchers_named,
     matches,
     method,
     origin,
@@ -197,3 +198,23 @@ def test_nothing_recorded_is_said_so():
 def test_a_request_matches_if_no_matcher_objects():
     assert matches(asked(), asked(), (method, path, body))
     assert not matches(asked(), asked({"a": 1}), (method, path, body))
+
+
+def test_matchers_are_found_by_name_and_leave_out_what_is_ignored():
+    found = matchers_named(["method", "chat_body"], ignored=["/metadata", "/messages/0/name"])
+    a = asked({"model": "m", "metadata": {"run": 1}, "stream": False, "messages": [{"name": "x"}]})
+    b = asked({"model": "m", "messages": [{}]})
+
+    assert [m.__name__ for m in found] == ["method", "chat_body"]
+    assert matches(a, b, found)
+    assert not matches(a, b, matchers_named(["chat_body"]))
+    assert matchers_named(["uri"])[0](a, asked(url="https://b/")) is not None
+
+
+@pytest.mark.parametrize(
+    ("names", "ignored", "says"),
+    [(["bodi"], [], "'bodi' is no matcher"), (["body"], ["a/b"], "does not begin with a slash")],
+)
+def test_a_matcher_that_is_none_is_refused(names, ignored, says):
+    with pytest.raises(ValueError, match=says):
+        matchers_named(names, ignored=ignored)

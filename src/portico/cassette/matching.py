@@ -4,7 +4,7 @@ A matcher compares a request with a recorded one and returns None, or what
 differs as a phrase a person can read: the code that decides also explains.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import zip_longest
 from urllib.parse import parse_qsl, urlsplit
@@ -54,7 +54,7 @@ def body_without(*ignored: str) -> Matcher:
 
     `body_without("/stream_options", "/messages/0/name")`
     """
-    pointers = [[_unescaped(key) for key in pointer.split("/")[1:]] for pointer in ignored]
+    pointers = [_keys(pointer) for pointer in ignored]
 
     def body(a: RecordedRequest, b: RecordedRequest) -> str | None:
         return _differences(a, b, lambda value: _without(value, pointers))
@@ -81,6 +81,50 @@ def prompt(a: RecordedRequest, b: RecordedRequest) -> str | None:
     not there, nor the `index` that a call keeps from its stream.
     """
     return _differences(a, b, _as_prompt)
+
+
+def uri(a: RecordedRequest, b: RecordedRequest) -> str | None:
+    """The whole URL."""
+    return None if a.url == b.url else f"{a.url} != {b.url}"
+
+
+MATCHERS: Mapping[str, Matcher] = {
+    matcher.__name__: matcher
+    for matcher in (method, origin, path, query, uri, body, chat_body, prompt)
+}
+"""What requests can be compared by, by name."""
+
+
+def matchers_named(names: Sequence[str], *, ignored: Sequence[str] = ()) -> tuple[Matcher, ...]:
+    """Return the matchers of these names.
+
+    Args:
+        names: keys of `MATCHERS`.
+        ignored: JSON pointers of places in bodies that do not matter.
+
+    Raises:
+        ValueError: a name is not known, or a pointer does not begin with a slash.
+    """
+    for pointer in ignored:
+        if not pointer.startswith("/"):
+            raise ValueError(f"{pointer!r} is no JSON pointer: it does not begin with a slash")
+    pointers = [_keys(pointer) for pointer in ignored]
+    found: list[Matcher] = []
+    for name in names:
+        if name not in MATCHERS:
+            raise ValueError(f"{name!r} is no matcher; there are {', '.join(MATCHERS)}")
+        found.append(_ignoring(name, pointers) if pointers and name in _VIEWS else MATCHERS[name])
+    return tuple(found)
+
+
+def _ignoring(name: str, pointers: Sequence[Sequence[str]]) -> Matcher:
+    view = _VIEWS[name]
+
+    def matcher(a: RecordedRequest, b: RecordedRequest) -> str | None:
+        return _differences(a, b, lambda value: view(_without(value, pointers)))
+
+    matcher.__name__ = name
+    return matcher
 
 
 def matches(
@@ -189,6 +233,10 @@ def _escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
+def _keys(pointer: str) -> list[str]:
+    return [_unescaped(key) for key in pointer.split("/")[1:]]
+
+
 def _unescaped(key: str) -> str:
     return key.replace("~1", "/").replace("~0", "~")
 
@@ -253,3 +301,10 @@ def _as_said(message: object) -> object:
     if isinstance(said.get("tool_calls"), list):
         said["tool_calls"] = [_without(call, [["index"]]) for call in said["tool_calls"]]
     return said
+
+
+_VIEWS: Mapping[str, Callable[[object], object]] = {
+    "body": lambda value: value,
+    "chat_body": _as_understood,
+    "prompt": _as_prompt,
+}

@@ -8,6 +8,7 @@ import click
 from portico import __version__
 
 _COMMANDS = {
+    "cassette": ("portico.cli.cassette", "cassette"),
     "up": ("portico.cli.up", "up"),
     "keys": ("portico.cli.keys", "keys"),
     "ledger": ("portico.cli.ledger", "ledger"),
