@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from portico.jsonio import JsonObject, loads
-from portico.simulator import Arrival, Script
+from portico.simulator import Arrival, Script, Step
 
 Seen = TypeVar("Seen")
 
@@ -24,6 +24,14 @@ _POLL_S = 0.01
 
 SIMULATED = "sim/model"
 """The model that `simulated` configures."""
+
+ASKED: JsonObject = {
+    "model": SIMULATED,
+    "messages": [{"role": "user", "content": "Count to three"}],
+}
+TEXT = "one two three"
+BOUND_S = 5.0
+"""What a client may take to learn of a failure."""
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +60,11 @@ class Upstream:
             self._door.delete("/__log"),
         ):
             reply.raise_for_status()
+
+    def play_text(self, *steps: Step, **pace: float) -> None:
+        """Answer `steps` in order, then `TEXT` for ever, at once unless `pace` says otherwise."""
+        at_once = {"ttft_s": 0.0, "chunk_interval_s": 0.0}
+        self.play(Script(steps=steps, default=Step(text=TEXT), **{**at_once, **pace}))
 
     def arrivals(self) -> list[Arrival]:
         """What arrived since `play`, oldest first."""

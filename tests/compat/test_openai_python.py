@@ -12,19 +12,13 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from portico.jsonio import JsonObject, loads
-from portico.simulator import Script, Step
+from portico.jsonio import loads
+from portico.simulator import Step
 from tests.compat import prompts
-from tests.compat.processes import SIMULATED, Gateway, Upstream, until
+from tests.compat.processes import ASKED, BOUND_S, TEXT, Gateway, Upstream, until
 
 pytestmark = pytest.mark.io
 
-ASKED: JsonObject = {
-    "model": SIMULATED,
-    "messages": [{"role": "user", "content": "Count to three"}],
-}
-TEXT = "one two three"
-BOUND_S = 5.0
 ABORTS = 10
 
 
@@ -147,17 +141,6 @@ def calls_of(answer: ChatCompletion) -> list[tuple[str, Any]]:
 
 def counted(upstream: Upstream) -> int:
     return len(upstream.arrivals())
-
-
-def playing(upstream: Upstream, *steps: Step, **pace: float) -> None:
-    """Answer `steps` in order, then `TEXT` for ever, at once unless `pace` says otherwise."""
-    upstream.play(
-        Script(
-            steps=steps,
-            default=Step(text=TEXT),
-            **{"ttft_s": 0.0, "chunk_interval_s": 0.0, **pace},
-        )
-    )
 
 
 # Text, usage and cost
@@ -334,7 +317,7 @@ def test_a_provider_s_429_is_a_rate_limit_error_with_its_text_and_when_to_come_b
 
 
 def test_a_429_reaches_the_provider_once_when_the_package_does_not_retry(backed, upstream, client):
-    playing(upstream, Step(status=429, retry_after_s=1, times=0))
+    upstream.play_text(Step(status=429, retry_after_s=1, times=0))
 
     with pytest.raises(openai.RateLimitError):
         client(backed).ask(**ASKED)
@@ -344,7 +327,7 @@ def test_a_429_reaches_the_provider_once_when_the_package_does_not_retry(backed,
 
 @pytest.mark.parametrize("way", ["ask", "stream"])
 def test_the_package_s_own_retry_waits_as_told_and_then_succeeds(backed, upstream, client, way):
-    playing(upstream, Step(status=429, retry_after_s=1))
+    upstream.play_text(Step(status=429, retry_after_s=1))
 
     answer = getattr(client(backed, max_retries=1), way)(**ASKED)
 
@@ -356,7 +339,7 @@ def test_the_package_s_own_retry_waits_as_told_and_then_succeeds(backed, upstrea
 def test_what_the_gateway_has_tried_again_is_not_tried_again_by_the_package(
     backed, upstream, client
 ):
-    playing(upstream, Step(status=500, times=0))
+    upstream.play_text(Step(status=500, times=0))
 
     with pytest.raises(openai.APIStatusError):
         client(backed, max_retries=2).ask(**ASKED)
@@ -365,7 +348,7 @@ def test_what_the_gateway_has_tried_again_is_not_tried_again_by_the_package(
 
 
 def test_what_will_not_get_better_is_not_retried_by_the_package(backed, upstream, client):
-    playing(upstream, Step(status=400, times=0))
+    upstream.play_text(Step(status=400, times=0))
 
     with pytest.raises(openai.BadRequestError):
         client(backed, max_retries=2).ask(**ASKED)
@@ -375,7 +358,7 @@ def test_what_will_not_get_better_is_not_retried_by_the_package(backed, upstream
 
 @pytest.mark.parametrize("how", ["fin", "rst", "stall"])
 def test_a_stream_that_breaks_raises_and_does_not_hang(backed, upstream, client, how):
-    playing(upstream, Step(text=TEXT, cut_at_byte=900, how=how))
+    upstream.play_text(Step(text=TEXT, cut_at_byte=900, how=how))
     started_s = time.monotonic()
 
     with pytest.raises(openai.APIError, match="provider") as caught:
@@ -387,7 +370,7 @@ def test_a_stream_that_breaks_raises_and_does_not_hang(backed, upstream, client,
 
 
 def test_an_error_event_in_a_stream_raises_with_the_provider_s_text(backed, upstream, client):
-    playing(upstream, Step(text=TEXT, error_at_chunk=1, error={"message": "out of luck"}))
+    upstream.play_text(Step(text=TEXT, error_at_chunk=1, error={"message": "out of luck"}))
 
     with pytest.raises(openai.APIError) as caught:
         client(backed).stream(**ASKED)
@@ -397,7 +380,7 @@ def test_an_error_event_in_a_stream_raises_with_the_provider_s_text(backed, upst
 
 @pytest.mark.parametrize("how", ["fin", "rst", "stall"])
 def test_a_stream_that_breaks_before_content_raises_too(backed, upstream, client, how):
-    playing(upstream, Step(cut_at_byte=20, how=how, times=0))
+    upstream.play_text(Step(cut_at_byte=20, how=how, times=0))
     started_s = time.monotonic()
 
     with pytest.raises(openai.APIError):
@@ -413,7 +396,7 @@ def test_hanging_up_reaches_the_provider_within_100_ms(backed, upstream, client)
     asking = client(backed)
     delays_s = []
     for _ in range(ABORTS):
-        playing(upstream, Step(chunks=("word ",) * 500), ttft_s=0.0, chunk_interval_s=0.01)
+        upstream.play_text(Step(chunks=("word ",) * 500), ttft_s=0.0, chunk_interval_s=0.01)
         hung_up_s = asking.hang_up(**ASKED)
         (arrival,) = until(upstream.arrivals, lambda seen: seen[0].ended is not None)
         assert arrival.ended == "aborted"
@@ -424,7 +407,7 @@ def test_hanging_up_reaches_the_provider_within_100_ms(backed, upstream, client)
 
 
 def test_hanging_up_is_recorded_as_cancelled_with_what_was_counted(backed, upstream):
-    playing(upstream, Step(chunks=("word ",) * 500), chunk_interval_s=0.01)
+    upstream.play_text(Step(chunks=("word ",) * 500), chunk_interval_s=0.01)
 
     with (
         openai.OpenAI(base_url=backed.base_url, api_key=backed.key) as client,

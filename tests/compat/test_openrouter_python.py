@@ -11,18 +11,12 @@ from openrouter.components import ChatResult, ChatStreamChunk
 from openrouter.utils import BackoffStrategy, RetryConfig
 
 from portico.jsonio import JsonObject, loads
-from portico.simulator import Script, Step
+from portico.simulator import Step
 from tests.compat import prompts
-from tests.compat.processes import SIMULATED, Gateway, Upstream
+from tests.compat.processes import ASKED, BOUND_S, TEXT, Gateway
 
 pytestmark = pytest.mark.io
 
-ASKED: JsonObject = {
-    "model": SIMULATED,
-    "messages": [{"role": "user", "content": "Count to three"}],
-}
-TEXT = "one two three"
-BOUND_S = 5.0
 AUTHOR, SLUG = prompts.HELLO["model"].split("/")
 SEED: JsonObject = {
     **prompts.HELLO,
@@ -87,12 +81,6 @@ def client(request: pytest.FixtureRequest) -> Make:
 
 def text_of(chunks: list[ChatStreamChunk]) -> str:
     return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
-
-
-def playing(upstream: Upstream, *steps: Step) -> None:
-    """Answer `steps` in order, then `TEXT` for ever, at once."""
-    default = Step(text=TEXT)
-    upstream.play(Script(steps=steps, default=default, ttft_s=0.0, chunk_interval_s=0.0))
 
 
 # Chat
@@ -260,7 +248,7 @@ def test_an_unknown_model_has_no_endpoints_to_list(demo):
 
 
 def test_the_package_s_own_retry_of_5xx_ends_in_success(backed, upstream, client):
-    playing(upstream, Step(status=503, times=2))
+    upstream.play_text(Step(status=503, times=2))
     patient = RetryConfig("backoff", BackoffStrategy(10, 50, 1.1, 4000, jitter_ms=0), False)
 
     answer = client(backed, retry_config=patient).ask(**ASKED)
@@ -271,7 +259,7 @@ def test_the_package_s_own_retry_of_5xx_ends_in_success(backed, upstream, client
 
 @pytest.mark.parametrize("how", ["fin", "rst", "stall"])
 def test_a_stream_that_breaks_before_content_raises_or_says_so(backed, upstream, client, how):
-    playing(upstream, Step(cut_at_byte=20, how=how, times=0))
+    upstream.play_text(Step(cut_at_byte=20, how=how, times=0))
     started_s = time.monotonic()
 
     try:
@@ -287,7 +275,7 @@ def test_a_stream_that_breaks_before_content_raises_or_says_so(backed, upstream,
 @pytest.mark.parametrize("how", ["fin", "rst", "stall"])
 def test_a_stream_that_breaks_ends_in_the_package_s_typed_error(backed, upstream, client, how):
     """The package hands an error in a stream to its user as `chunk.error` and raises nothing."""
-    playing(upstream, Step(text=TEXT, cut_at_byte=900, how=how))
+    upstream.play_text(Step(text=TEXT, cut_at_byte=900, how=how))
     started_s = time.monotonic()
 
     chunks = client(backed).stream(**ASKED)
