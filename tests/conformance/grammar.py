@@ -14,6 +14,7 @@ from tests.conformance.accumulate import JsonObject
 from tests.conformance.findings import Findings, short
 from tests.conformance.received import Received
 from tests.conformance.shape import (
+    BODY_ORDER,
     FINISH_REASONS,
     check_annotations,
     check_error,
@@ -24,17 +25,6 @@ from tests.conformance.shape import (
     parses,
 )
 
-_CHUNK_ORDER = (
-    "id",
-    "object",
-    "created",
-    "model",
-    "provider",
-    "system_fingerprint",
-    "service_tier",
-    "choices",
-    "usage",
-)
 _CHOICE_ORDER = ("index", "delta", "finish_reason", "native_finish_reason")
 _DELTA_ORDER = (
     "content",
@@ -102,7 +92,7 @@ def _check_chunk(findings: Findings, chunk: JsonObject, *, model: str) -> None:
     check_identity(findings, chunk, model=model)
     name = chunk.get("object")
     check("stream.object", short(name), holds=name == "chat.completion.chunk")
-    check_order(findings, "stream.order", chunk, _CHUNK_ORDER)
+    check_order(findings, "stream.order", chunk, BODY_ORDER)
     fingerprint = chunk.get("system_fingerprint", "")
     check("stream.fingerprint", short(fingerprint), holds=isinstance(fingerprint, str))
     if "error" in chunk and not isinstance(chunk["error"], dict):

@@ -17,7 +17,7 @@ from tests.conformance.received import Received
 GENERATION_ID = re.compile(r"gen-(\d{10})-[A-Za-z0-9]{20}")
 FINISH_REASONS = {"stop", "length", "tool_calls", "content_filter", "error"}
 
-_BODY_ORDER = (
+BODY_ORDER = (
     "id",
     "object",
     "created",
@@ -130,7 +130,7 @@ def check_body(findings: Findings, body: JsonObject, *, model: str) -> None:
     check("body.object", short(body.get("object")), holds=body.get("object") == "chat.completion")
     for key in ("system_fingerprint", "service_tier"):
         check(f"body.{key}", "the key is missing", holds=key in body)
-    check_order(findings, "body.order", body, _BODY_ORDER)
+    check_order(findings, "body.order", body, BODY_ORDER)
     choices = body.get("choices")
     is_list = isinstance(choices, list) and bool(choices)
     check("body.choices", short(choices), holds=is_list)
