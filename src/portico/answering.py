@@ -113,19 +113,21 @@ class Answering:
 
     async def _try_endpoints(self, delivery: Delivery) -> Outcome:
         resources = self._resources
+        retries = resources.budget.policy
         flow = attempt_flow(
             self._route.candidates,
             # who wants no fallback wants one attempt (contract/routing 12)
-            retries=0
-            if self._needs.preferences.allow_fallbacks is False
-            else resources.options.retries,
+            retries=0 if self._needs.preferences.allow_fallbacks is False else retries.rounds,
+            most=retries.most_attempts,
             admits=lambda candidate: resources.health.admits(candidate, resources.clock_s()),
+            repeats=resources.budget.allows,
         )
         attempt = next(flow)
         while True:
             if attempt.delay_s:
                 await asyncio.sleep(attempt.delay_s)
-            outcome = await self._try_once(attempt, delivery)
+            with resources.budget.under_way(attempt):
+                outcome = await self._try_once(attempt, delivery)
             try:
                 attempt = flow.send(outcome)
             except StopIteration as stop:
@@ -183,13 +185,11 @@ class Answering:
 
     def _first_s(self) -> float:
         """How long this attempt may wait for its first token."""
-        options = self._resources.options
+        deadlines = self._resources.options.deadlines
         if not self._head.stream:  # a whole answer is sent when it is finished
-            return options.deadlines.total_s
+            return deadlines.total_s
         waited_s = self._resources.clock_s() - self._started_s
-        return max(
-            0.0, min(options.deadlines.first_byte_s, options.first_token_within_s - waited_s)
-        )
+        return max(0.0, min(deadlines.first_byte_s, deadlines.first_token_within_s - waited_s))
 
     def _observe(self, seen: Seen, error: UpstreamError | None) -> None:
         """Tell the tracker, unless it was the client's fault."""
@@ -206,7 +206,7 @@ class Answering:
             and error.upstream_status in {401, 403}
             and not self._shared_after_byok
         )
-        return own_key_refused or waited_s > self._resources.options.first_token_within_s
+        return own_key_refused or waited_s > self._resources.options.deadlines.first_token_within_s
 
     async def _stream(
         self, answer: UpstreamResponse, seen: Seen, watch: Watch, delivery: Delivery

@@ -41,7 +41,8 @@ class Reply(Protocol):
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """How long a client waits in silence: before the head is committed, then between signs.
 
-    `first_s` 0 means that nothing is ever sent before the outcome.
+    `first_s` 0 means that nothing is ever sent before the outcome, `every_s` 0
+    that only the head is.
     """
 
     first_s: float
@@ -118,6 +119,10 @@ class Delivery:
 
     async def _beat(self) -> None:
         """Fill silences until cancelled. Whole writes only, so nothing is torn apart."""
+        if not self._every_s:
+            if not self.began:
+                await self._begin()
+            return
         seen = self._sent
         while True:
             if seen == self._sent:

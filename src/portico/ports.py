@@ -18,7 +18,8 @@ from portico.vocabulary import (
 
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     """How long an upstream may take, in seconds: to accept the connection, to send the
-    first token, between two reads of a stream, and over all.
+    first token, between two reads of a stream, and over all. `first_token_within_s`
+    is for all attempts of a request together: after it, none is begun.
 
     A whole answer comes when it is finished: for it only the connection and
     `total_s` count.
@@ -28,6 +29,7 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     first_byte_s: float = 60.0
     idle_s: float = 120.0
     total_s: float = 600.0
+    first_token_within_s: float = 120.0
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):

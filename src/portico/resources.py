@@ -7,6 +7,7 @@ import msgspec
 from portico.dialects import Dialect, Quirks, StreamTail, WireProfile
 from portico.ports import Deadlines, Store, Transport
 from portico.providers.signing import SCHEMES, Headers, Scheme
+from portico.routing.budget import RetryBudget
 from portico.routing.health import HealthTracker
 from portico.vocabulary import Principal
 
@@ -41,10 +42,7 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator can set about answers; see the settings for each meaning.
-
-    `first_token_within_s` bounds the wait over all attempts: after it, none is begun.
-    """
+    """What an operator can set about answers; see the settings for each meaning."""
 
     wire_profile: WireProfile = "current"
     stream_tail: StreamTail | None = None
@@ -53,8 +51,6 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     nonstream_keepalive_after_s: float = 20.0
     default_output_tokens: int = 4096
     max_response_bytes: int = 64 * 1024 * 1024
-    retries: int = 1
-    first_token_within_s: float = 120.0
     deadlines: Deadlines = Deadlines()
 
     @property
@@ -97,5 +93,6 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     providers: Mapping[str, ProviderAccess]
     options: GatewayOptions
     health: HealthTracker
+    budget: RetryBudget
     now_ms: Callable[[], int]
     clock_s: Callable[[], float]

@@ -25,6 +25,7 @@ from portico.ports import Store, Transport
 from portico.providers import PROVIDERS, Provider
 from portico.providers.signing import SCHEMES, Headers, Outgoing
 from portico.resources import GatewayOptions, ProviderAccess, Resources
+from portico.routing.budget import RetryBudget
 from portico.routing.health import HealthTracker
 from portico.routing.routers import RouterLists
 from portico.server.request import Site
@@ -121,7 +122,8 @@ async def assemble(
             for slug, provider in supply.providers.items()
         },
         options=_options(settings),
-        health=HealthTracker(),
+        health=HealthTracker(settings.health),
+        budget=RetryBudget(settings.retries),
         now_ms=now_ms,
         clock_s=time.monotonic,
     )

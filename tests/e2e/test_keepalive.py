@@ -176,3 +176,40 @@ async def test_a_stream_that_a_second_provider_answers_after_comments_is_whole(s
     assert comments(got.blocks) >= 2
     assert got.text == TEXT
     assert got.ended_well
+
+
+# Operators may switch the signs of life off
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory):
+    """A gateway that is never impatient."""
+    never = "[stream]\nstream_commit_after_s = 0\nnonstream_keepalive_after_s = 0\n\n"
+    cases = {name: CASES[name] for name in ("slow", "slow failure")}
+    with staged(tmp_path_factory.mktemp("silent"), cases, settings=never) as everything:
+        yield everything
+
+
+@pytest.fixture(scope="module")
+def mute(tmp_path_factory):
+    """A gateway that begins a late answer and says nothing more until there is something."""
+    pace = PACE.replace("keepalive_s = 0.2", "keepalive_s = 0")
+    with staged(tmp_path_factory.mktemp("mute"), {"slow": CASES["slow"]}, settings=pace) as stage:
+        yield stage
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["JSON", "stream"])
+async def test_with_a_patience_of_0_a_late_failure_keeps_its_status(silent, stream):
+    late, failed = [await ask(silent, case, stream=stream) for case in ("slow", "slow failure")]
+
+    assert late.text == TEXT
+    assert comments(late.blocks) == 0
+    assert late.body.strip() == late.body or stream
+    assert failed.status == 400
+
+
+async def test_with_a_pace_of_0_the_head_alone_goes_first(mute):
+    late = await ask(mute, "slow")
+
+    assert late.text == TEXT
+    assert comments(late.blocks) == 0

@@ -109,6 +109,16 @@ def test_an_endpoint_left_alone_is_passed_over_unless_it_is_the_last(denied, out
     assert run(flow, outcomes) == asked
 
 
+@pytest.mark.parametrize(
+    ("denied", "asked"),
+    [("", "abcab"), ("a", "abcbc"), ("ab", "abcc"), ("abc", "abc")],
+)
+def test_an_endpoint_is_asked_again_only_within_the_budget(denied, asked):
+    flow = attempt_flow([A, B, C], retries=1, most=5, repeats=lambda e: e.provider not in denied)
+
+    assert run(flow, [DOWN] * 9) == asked
+
+
 def test_only_a_second_round_waits_and_only_once():
     flow = attempt_flow([A, B], retries=1)
     delays = [next(flow).delay_s, *(flow.send(DOWN).delay_s for _ in range(3))]

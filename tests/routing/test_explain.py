@@ -103,7 +103,13 @@ def test_what_is_left_out_is_told_and_a_plan_may_be_empty():
 
 @pytest.mark.parametrize(
     ("state", "word"),
-    [(EndpointHealth(), "ok"), (DOWN, "outage"), (OPEN, "open"), (HALF_OPEN, "half_open")],
+    [
+        (EndpointHealth(), "ok"),
+        (EndpointHealth(ramp=0.1), "ramping"),
+        (DOWN, "outage"),
+        (OPEN, "open"),
+        (HALF_OPEN, "half_open"),
+    ],
 )
 def test_health_is_one_word(state, word):
     assert health_word(state) == word

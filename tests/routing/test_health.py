@@ -50,8 +50,62 @@ def test_a_good_probe_closes_the_breaker():
 
     tracker.record(A, FINE, 1032)
 
-    assert tracker.admits(A, 1032)
     assert tracker.snapshot(1032).of(ENDPOINT).breaker == "closed"
+    assert tracker.admits(A, 1032 + HealthPolicy().ramp_s)
+
+
+def recovered(*, at_s=1032.0, policy=None):
+    """An endpoint whose breaker was closed by a good probe."""
+    tracker = HealthTracker(policy)
+    for _ in range(5):
+        tracker.record(A, FAULT, 1000.0)
+    tracker.admits(A, 1031.0)
+    tracker.record(A, FINE, at_s)
+    return tracker
+
+
+def admitted_of(tracker, asked, *, at_s):
+    return sum(tracker.admits(A, at_s) for _ in range(asked))
+
+
+@pytest.mark.parametrize(
+    ("after_s", "percent"), [(0.0, 10), (10.0, 40), (20.0, 70), (29.9, 99), (30.0, 100)]
+)
+def test_after_a_good_probe_a_tenth_comes_back_at_once_and_all_within_half_a_minute(
+    after_s, percent
+):
+    tracker = recovered()
+
+    assert admitted_of(tracker, 100, at_s=1032.0 + after_s) == pytest.approx(percent, abs=1)
+    assert tracker.snapshot(1032.0 + after_s).of(ENDPOINT).ramp == pytest.approx(
+        percent / 100, abs=0.01
+    )
+
+
+def test_an_operator_may_do_without_a_ramp():
+    tracker = recovered(policy=HealthPolicy(ramp_s=0.0))
+
+    assert admitted_of(tracker, 100, at_s=1032.0) == 100
+
+
+def test_who_fails_again_while_coming_back_is_left_alone_for_longer():
+    tracker = recovered()
+
+    for _ in range(5):
+        tracker.record(A, FAULT, 1040.0)
+
+    assert not tracker.admits(A, 1040.0 + 59.9)
+    assert tracker.admits(A, 1040.0 + 60.1)
+
+
+def test_who_fails_long_after_coming_back_is_left_alone_as_at_first():
+    tracker = recovered()
+
+    for _ in range(5):
+        tracker.record(A, FAULT, 1070.0)
+
+    assert not tracker.admits(A, 1070.0 + 29.9)
+    assert tracker.admits(A, 1070.0 + 30.1)
 
 
 def test_each_failed_probe_lengthens_the_pause_up_to_a_cap():

@@ -126,8 +126,8 @@ def test_wire_profile_and_tail_come_from_the_environment(tmp_path):
             'portico.toml:2: [limits] "max_body_bytes": expected `int`, got `float`',
         ),
         (
-            "[stream]\nkeepalive_s = 0\n",
-            'portico.toml:2: [stream] "keepalive_s": expected `float` > 0.0',
+            "[stream]\nkeepalive_s = -1\n",
+            'portico.toml:2: [stream] "keepalive_s": expected `float` >= 0.0',
         ),
         (
             "server = 3\n",

@@ -48,7 +48,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return self.error is None or self.committed or self.give_up
 
 
-def _always(_: Candidate) -> bool:
+def _always(_: object) -> bool:
     return True
 
 
@@ -58,6 +58,7 @@ def attempt_flow(
     retries: int,
     most: int = 6,
     admits: Callable[[Candidate], bool] = _always,
+    repeats: Callable[[Endpoint], bool] = _always,
 ) -> Generator[Attempt, Outcome, Outcome]:
     """Yield attempts, best candidate first, until one is good or all are spent.
 
@@ -74,6 +75,7 @@ def attempt_flow(
         most: attempts in all.
         admits: whether a candidate may be asked now. If it denies all, the first
             is asked all the same: a model's last endpoint is never left out.
+        repeats: whether an endpoint may be asked again now.
 
     Returns:
         The outcome of the last attempt, good or bad.
@@ -87,7 +89,7 @@ def attempt_flow(
         round_, again = again, []
         for candidate in _admitted(round_, admits):
             endpoint = candidate.endpoint
-            if refusals.exclude(endpoint):
+            if refusals.exclude(endpoint) or (number and not repeats(endpoint)):
                 continue
             if spent == most:
                 return outcome

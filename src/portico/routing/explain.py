@@ -13,7 +13,7 @@ from portico.routing.plan import RoutePlan, admitted
 from portico.routing.refusals import Exclusion
 from portico.vocabulary import Endpoint
 
-HealthWord = Literal["ok", "outage", "half_open", "open"]
+HealthWord = Literal["ok", "ramping", "outage", "half_open", "open"]
 
 
 class ExplainedCandidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,4 +105,6 @@ def health_word(health: EndpointHealth) -> HealthWord:
     """Return an endpoint's state in one word: of its breaker, else of its last 30 seconds."""
     if health.breaker != "closed":
         return health.breaker
-    return "outage" if health.outage else "ok"
+    if health.outage:
+        return "outage"
+    return "ramping" if health.ramp < 1.0 else "ok"

@@ -1,6 +1,6 @@
 """What is known of endpoints' health when a route is planned: an immutable snapshot."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -9,6 +9,10 @@ from portico.routing.windows import Counts, Histogram
 from portico.vocabulary import Endpoint
 
 BreakerState = Literal["closed", "open", "half_open"]
+
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+_Seconds = Annotated[float, msgspec.Meta(gt=0)]
+_Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
 
 class Percentiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,13 +28,15 @@ class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint as observed here.
 
     `outage`: failing in the last 30 s, or told to wait; `breaker` "open": it is
-    left alone, "half_open": one request may probe it. `latency_s` is from the
+    left alone, "half_open": one request may probe it. `ramp` is the share of its
+    requests that it gets, below 1 for a while after a probe. `latency_s` is from the
     request to the first token, `throughput_tps` completion tokens per second;
     None: not measured. Uptimes are percentages, None below a minimum sample.
     """
 
     outage: bool = False
     breaker: BreakerState = "closed"
+    ramp: float = 1.0
     latency_s: Percentiles | None = None
     throughput_tps: Percentiles | None = None
     uptime_5m: float | None = None
@@ -58,22 +64,38 @@ class HealthSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HealthPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of the tracker (reliability promises R1, R5; routing contract 4 and 11).
+    """`[health]`: when an endpoint is left alone, and how it comes back.
 
-    A breaker opens after `failures_to_open` in a row, for `ejection_s` times the
-    number of openings, at most `longest_ejection_s`. An endpoint is in outage
-    with at least `outage_attempts` in the last 30 s, half of them failed. A rate
-    limit without a hint holds for `usual_wait_s`, none for more than `longest_wait_s`.
+    An endpoint that fails again and again is left alone by its breaker; then
+    one request probes it, and after a good one it gets more and more of its
+    requests again. The last endpoint of a model is asked in any case.
+
+    Attributes:
+        failures_to_open: failures in a row that open the breaker.
+        ejection_s: seconds that it stays open, times the number of openings
+            since the endpoint was last well.
+        longest_ejection_s: seconds that it stays open at most.
+        probe_s: seconds after which another probe is sent if one is not answered.
+        ramp_share: of the requests that would come to it, those that an
+            endpoint gets at once after a good probe.
+        ramp_s: seconds until it gets all of them.
+        outage_attempts: attempts in the last 30 s below which an endpoint is
+            not judged; above, it comes after the others if `outage_share` failed.
+        outage_share: share of failed attempts that makes an outage.
+        usual_wait_s: seconds that a rate limit holds if it does not say.
+        longest_wait_s: seconds that one holds at most, whatever it says.
     """
 
-    failures_to_open: int = 5
-    ejection_s: float = 30.0
-    longest_ejection_s: float = 300.0
-    outage_attempts: int = 3
-    outage_share: float = 0.5
-    probe_s: float = 60.0
-    usual_wait_s: float = 1.0
-    longest_wait_s: float = 3600.0
+    failures_to_open: _Count = 5
+    ejection_s: _Seconds = 30.0
+    longest_ejection_s: _Seconds = 300.0
+    probe_s: _Seconds = 60.0
+    ramp_share: _Share = 0.1
+    ramp_s: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    outage_attempts: _Count = 3
+    outage_share: _Share = 0.5
+    usual_wait_s: _Seconds = 1.0
+    longest_wait_s: _Seconds = 3600.0
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +140,7 @@ class HealthTracker:
         """Whether an attempt may be made now. A half-open breaker lets one probe through.
 
         A rate limit holds for the key that met it; a breaker for the endpoint.
+        After a probe only every so many are let through, so ask once per attempt.
         """
         endpoint = candidate.endpoint
         state = self._states.get((endpoint.model, endpoint.tag))
@@ -148,6 +171,8 @@ class _State:
         self._openings = 0
         self._open_until_s = float("-inf")
         self._probe_until_s = float("-inf")
+        self._ramp_from_s: float | None = None
+        self._ramped = 0.0
         self._wait_until_s: dict[str | None, float] = {}
         self._last_trouble_s = float("-inf")
         self._recent = Counts(slot_s=1.0, slots=30)
@@ -177,8 +202,7 @@ class _State:
         if seen.throughput_tps is not None:
             self._throughput.add(now_s, seen.throughput_tps)
         if good:
-            self._in_a_row = self._openings = 0
-            self._open_until_s = self._probe_until_s = float("-inf")
+            self._recover(now_s)
         else:
             self._fail(now_s)
 
@@ -207,8 +231,21 @@ class _State:
         self._good_since_fold = 0
         self._folded_s = now_s
 
+    def _recover(self, now_s: float) -> None:
+        """A good answer closes the breaker; past openings are forgotten after the ramp."""
+        self._in_a_row = 0
+        self._open_until_s = self._probe_until_s = float("-inf")
+        if not self._openings:
+            return
+        if self._ramp_from_s is None:
+            self._ramp_from_s, self._ramped = now_s, 0.0
+        elif self._ramp(now_s) == 1.0:
+            self._openings, self._ramp_from_s = 0, None
+
     def _fail(self, now_s: float) -> None:
         """Requests that were under way when the breaker opened do not open it again."""
+        if self._ramp_from_s is not None and self._ramp(now_s) == 1.0:
+            self._openings, self._ramp_from_s = 0, None
         self._last_trouble_s = max(self._last_trouble_s, now_s)
         self._in_a_row += 1
         probing = now_s < self._probe_until_s
@@ -217,6 +254,7 @@ class _State:
         ):
             return
         self._openings += 1
+        self._ramp_from_s = None
         pause_s = self._policy.ejection_s * self._openings
         self._open_until_s = now_s + min(pause_s, self._policy.longest_ejection_s)
         self._probe_until_s = float("-inf")
@@ -233,12 +271,30 @@ class _State:
             if now_s < self._probe_until_s:
                 return False
             self._probe_until_s = now_s + self._policy.probe_s
+            return True
+        share = self._ramp(now_s)
+        if share == 1.0:
+            return True
+        self._ramped += share
+        if self._ramped < 1.0:
+            return False
+        self._ramped -= 1.0
         return True
 
     def _breaker(self, now_s: float) -> BreakerState:
         if now_s < self._open_until_s:
             return "open"
-        return "half_open" if self._openings else "closed"
+        return "half_open" if self._openings and self._ramp_from_s is None else "closed"
+
+    def _ramp(self, now_s: float) -> float:
+        """The share of its requests that the endpoint gets now: grows evenly up to all."""
+        if self._ramp_from_s is None:
+            return 1.0
+        passed_s, ramp_s = now_s - self._ramp_from_s, self._policy.ramp_s
+        if passed_s >= ramp_s:
+            return 1.0
+        least = self._policy.ramp_share
+        return least + (1.0 - least) * passed_s / ramp_s
 
     def condition(self, now_s: float) -> tuple[BreakerState, bool]:
         """What a plan depends on."""
@@ -259,6 +315,7 @@ class _State:
         return EndpointHealth(
             outage=self._outage(now_s),
             breaker=self._breaker(now_s),
+            ramp=self._ramp(now_s),
             latency_s=_percentiles(self._latency, now_s),
             throughput_tps=_percentiles(self._throughput, now_s),
             uptime_5m=self._long["uptime_5m"].share(now_s),

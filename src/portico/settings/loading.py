@@ -17,6 +17,8 @@ from portico.catalog import (
 )
 from portico.ports import Deadlines
 from portico.providers import PROVIDERS
+from portico.routing.budget import RetryPolicy
+from portico.routing.health import HealthPolicy
 from portico.routing.needs import Credential, Placement
 from portico.routing.preferences import Quantization
 from portico.routing.routers import RouterLists
@@ -44,6 +46,8 @@ SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "stream": StreamSettings,
     "limits": LimitSettings,
     "deadlines": DeadlineSettings,
+    "retries": RetryPolicy,
+    "health": HealthPolicy,
     "routing": RoutingSettings,
     "router": RouterLists,
 }

@@ -9,6 +9,8 @@ import msgspec
 from portico.catalog import EndpointDeclaration, ProviderDeclaration
 from portico.ports import Deadlines
 from portico.providers import Provider
+from portico.routing.budget import RetryPolicy
+from portico.routing.health import HealthPolicy
 from portico.routing.needs import Credential
 from portico.routing.routers import RouterLists
 
@@ -17,6 +19,7 @@ Origin = Literal["flag", "env", "file", "default"]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+SecondsOrNever = Annotated[float, msgspec.Meta(ge=0)]
 Weight = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -90,18 +93,19 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
             nothing. Unset: as the wire profile has it ("repeat_finish" today,
             "null_finish" in 2025).
         keepalive_s: seconds between two signs of life in a silent answer:
-            comments in a stream, white space before a JSON body.
+            comments in a stream, white space before a JSON body; 0 for none.
         stream_commit_after_s: seconds without an outcome after which a stream
             is begun with 200 and comments. A failure after that is told
-            inside the stream.
+            inside the stream. 0 for never: a failure before the content
+            keeps its status, however late it comes.
         nonstream_keepalive_after_s: likewise for a JSON answer.
     """
 
     wire_profile: Literal["current", "2025"] = "current"
     stream_tail: Literal["repeat_finish", "null_finish", "empty_choices"] | None = None
-    keepalive_s: Seconds = 10.0
-    stream_commit_after_s: Seconds = 5.0
-    nonstream_keepalive_after_s: Seconds = 20.0
+    keepalive_s: SecondsOrNever = 10.0
+    stream_commit_after_s: SecondsOrNever = 5.0
+    nonstream_keepalive_after_s: SecondsOrNever = 20.0
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,13 +132,17 @@ class DeadlineSettings(msgspec.Struct, frozen=True, kw_only=True):
         first_byte_s: seconds to the first token of a stream. A JSON answer
             comes when it is finished: only `connect_s` and `total_s` count.
         idle_s: seconds of silence in a stream that has begun.
-        total_s: seconds for one attempt in all.
+        total_s: seconds for one attempt in all; time that the client takes to
+            read does not count.
+        first_token_within_s: seconds for all attempts of a request together,
+            until the first token: after that no other one is begun.
     """
 
     connect_s: Seconds = Deadlines().connect_s
     first_byte_s: Seconds = Deadlines().first_byte_s
     idle_s: Seconds = Deadlines().idle_s
     total_s: Seconds = Deadlines().total_s
+    first_token_within_s: Seconds = Deadlines().first_token_within_s
 
 
 class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,6 +201,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stream: StreamSettings = StreamSettings()
     limits: LimitSettings = LimitSettings()
     deadlines: Deadlines = Deadlines()
+    retries: RetryPolicy = RetryPolicy()
+    health: HealthPolicy = HealthPolicy()
     routing: RoutingSettings = RoutingSettings()
     router: RouterLists = RouterLists()
     aliases: dict[str, str] = {}
