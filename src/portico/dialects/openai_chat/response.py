@@ -10,6 +10,7 @@ from portico.dialects.openai_chat.reasoning import (
     encode_item,
     split_content,
 )
+from portico.dialects.openai_chat.shortcut import text_answer
 from portico.dialects.openai_chat.tool_calls import called_function
 from portico.dialects.openai_chat.usage import decode_usage, encode_usage, find_usage
 from portico.dialects.reasoning import merge, visible_text
@@ -46,6 +47,10 @@ def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
     Raises:
         UpstreamError: it is an error object, not JSON, or holds no answer.
     """
+    if quirks.patch is None:
+        answer = text_answer(body, reasoning_outside_completion=quirks.reasoning_outside_completion)
+        if answer is not None:
+            return answer
     return read_answer(body, quirks, _response)
 
 
@@ -62,7 +67,7 @@ def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
         system_fingerprint=body.get("system_fingerprint"),
         service_tier=body.get("service_tier"),
         usage=decode_usage(usage, reasoning_outside_completion=outside) if usage else None,
-        extra={k: v for k, v in body.items() if k not in _BODY_FIELDS and v is not None},
+        extra=_unknown(body, _BODY_FIELDS),
     )
 
 
@@ -74,9 +79,9 @@ def _choice(body: JsonObject, position: int, id_seed: str) -> Choice:
         for n, call in enumerate(message.get("tool_calls") or ())
     )
     native = body.get("finish_reason")
-    extra = {k: v for k, v in message.items() if k not in _MESSAGE_FIELDS and v is not None}
+    extra = _unknown(message, _MESSAGE_FIELDS)
     if others:
-        extra["content_parts"] = others
+        extra = {**(extra or {}), "content_parts": others}
     spoke = text if text or not calls else None
     return Choice(
         index=body.get("index", position),
@@ -91,8 +96,12 @@ def _choice(body: JsonObject, position: int, id_seed: str) -> Choice:
         finish_reason=finish_reason(native, has_tool_calls=bool(calls)),
         native_finish_reason=native,
         extra=extra,
-        choice_extra={k: v for k, v in body.items() if k not in _CHOICE_FIELDS and v is not None},
+        choice_extra=_unknown(body, _CHOICE_FIELDS),
     )
+
+
+def _unknown(body: JsonObject, known: frozenset[str]) -> JsonObject | None:
+    return {k: v for k, v in body.items() if k not in known and v is not None} or None
 
 
 def _tool_call(body: JsonObject, id_seed: str) -> ToolCall:
@@ -108,41 +117,59 @@ def encode_response(response: ChatResponse, envelope: Envelope, cost: Cost | Non
     """Write the answer in the key order of the profile's era."""
     choices = [_encode_choice(choice, envelope) for choice in response.choices]
     usage = encode_usage(response.usage or Usage(), cost, envelope.profile)
-    head: JsonObject = {"id": envelope.generation_id}
+    body: JsonObject
     if envelope.profile == "2025":
-        head |= {"provider": envelope.provider, "model": envelope.model}
-        head |= {"object": "chat.completion", "created": envelope.created_s, "choices": choices}
+        body = {
+            "id": envelope.generation_id,
+            "provider": envelope.provider,
+            "model": envelope.model,
+            "object": "chat.completion",
+            "created": envelope.created_s,
+            "choices": choices,
+        }
         if response.system_fingerprint is not None:
-            head["system_fingerprint"] = response.system_fingerprint
+            body["system_fingerprint"] = response.system_fingerprint
+        body["usage"] = usage
     else:
-        head |= {"object": "chat.completion", "created": envelope.created_s}
-        head |= {"model": envelope.model, "provider": envelope.provider}
-        head |= {"system_fingerprint": response.system_fingerprint}
-        head |= {"service_tier": response.service_tier, "choices": choices}
-    return dumps({**head, "usage": usage, **(response.extra or {})})
+        body = {
+            "id": envelope.generation_id,
+            "object": "chat.completion",
+            "created": envelope.created_s,
+            "model": envelope.model,
+            "provider": envelope.provider,
+            "system_fingerprint": response.system_fingerprint,
+            "service_tier": response.service_tier,
+            "choices": choices,
+            "usage": usage,
+        }
+    if response.extra:
+        body.update(response.extra)
+    return dumps(body)
 
 
 def _encode_choice(choice: Choice, envelope: Envelope) -> JsonObject:
-    finish: JsonObject = {
-        "logprobs": choice.logprobs,
-        "finish_reason": choice.finish_reason,
-        "native_finish_reason": choice.native_finish_reason,
-    }
-    message = _encode_message(choice, envelope)
-    if envelope.profile == "2025":
-        return {**finish, "index": choice.index, "message": message, **(choice.choice_extra or {})}
-    return {"index": choice.index, **finish, "message": message, **(choice.choice_extra or {})}
+    body: JsonObject = {} if envelope.profile == "2025" else {"index": choice.index}
+    body["logprobs"] = choice.logprobs
+    body["finish_reason"] = choice.finish_reason
+    body["native_finish_reason"] = choice.native_finish_reason
+    body["index"] = choice.index  # keeps its place where it has one
+    body["message"] = _encode_message(choice, envelope)
+    if choice.choice_extra:
+        body.update(choice.choice_extra)
+    return body
 
 
 def _encode_message(choice: Choice, envelope: Envelope) -> JsonObject:
-    shown = () if envelope.exclude_reasoning else choice.reasoning
-    visible = [text for item in shown if (text := visible_text(item)) is not None]
     message: JsonObject = {
         "role": "assistant",
         "content": choice.content,
         "refusal": choice.refusal,
-        "reasoning": "".join(visible) if visible else None,
+        "reasoning": None,
     }
+    shown = () if envelope.exclude_reasoning else choice.reasoning
+    visible = [text for item in shown if (text := visible_text(item)) is not None]
+    if visible:
+        message["reasoning"] = "".join(visible)
     if choice.tool_calls:
         message["tool_calls"] = [
             {
@@ -160,4 +187,6 @@ def _encode_message(choice: Choice, envelope: Envelope) -> JsonObject:
             message[name] = list(values)
     if choice.audio is not None:
         message["audio"] = choice.audio
-    return {**message, **(choice.extra or {})}
+    if choice.extra:
+        message.update(choice.extra)
+    return message

@@ -1,15 +1,20 @@
-"""The fast way through a stream: recognise a chunk that only adds text.
+"""The fast way: recognise a chunk that only adds text, and an answer that is only text.
 
-Any chunk that has one field more than the plainest ones is not recognised and
-takes the general way, so nothing can be lost here; a test compares both ways
-over every recorded stream.
+What has one field more than the plainest ones is not recognised and takes the
+general way, so nothing can be lost here; tests compare both ways over every
+recorded stream and answer.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from portico.jsonio import JsonError
+from portico.dialects.finish import finish_reason
+from portico.dialects.openai_chat.usage import decode_usage
+from portico.jsonio import JsonError, JsonObject
+from portico.vocabulary import ChatResponse, Choice
+
+_Nothing = Annotated[list[Any], msgspec.Meta(max_length=0)] | None
 
 
 class _Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -52,3 +57,66 @@ def added_text(data: bytes) -> str | None:
     except JsonError:
         return None
     return choice.delta.content or None if choice.index == 0 else None
+
+
+class _Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    content: str
+    role: Any = None
+    refusal: None = None
+    reasoning: None = None
+    reasoning_content: None = None
+    tool_calls: _Nothing = None
+    annotations: _Nothing = None
+    audio: None = None
+    function_call: None = None
+
+
+class _Answered(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    message: _Message
+    index: int = 0
+    finish_reason: str | None = None
+    native_finish_reason: None = None
+    logprobs: None = None
+
+
+class _Answer(msgspec.Struct, forbid_unknown_fields=True):
+    choices: tuple[_Answered]
+    usage: JsonObject
+    id: str | None = None
+    object: Any = None
+    created: Any = None
+    model: str | None = None
+    provider: Any = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    x_groq: Any = None  # its counts matter only where `usage` is missing
+    error: None = None
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+
+
+def text_answer(body: bytes, *, reasoning_outside_completion: bool) -> ChatResponse | None:
+    """A whole answer that is one text with its counts; None if it is anything more or less."""
+    try:
+        answer = _decode_answer(body)
+    except JsonError:
+        return None
+    if not answer.usage:
+        return None
+    (choice,) = answer.choices
+    return ChatResponse(
+        choices=(
+            Choice(
+                index=choice.index,
+                content=choice.message.content,
+                finish_reason=finish_reason(choice.finish_reason, has_tool_calls=False),
+                native_finish_reason=choice.finish_reason,
+            ),
+        ),
+        upstream_id=answer.id,
+        upstream_model=answer.model,
+        system_fingerprint=answer.system_fingerprint,
+        service_tier=answer.service_tier,
+        usage=decode_usage(answer.usage, reasoning_outside_completion=reasoning_outside_completion),
+    )

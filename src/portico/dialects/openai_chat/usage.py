@@ -19,7 +19,8 @@ from portico.vocabulary import Cost, Usage
 _NO_COST = Cost()
 _NOTHING = msgspec.Raw(b"0")
 _WHOLES = ("prompt_tokens", "completion_tokens", "total_tokens")
-_PLAIN = frozenset(_WHOLES)
+_DETAILS = ("prompt_tokens_details", "completion_tokens_details")
+_PLAIN = frozenset((*_WHOLES, *_DETAILS))
 _CACHE_READ = (
     "cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens",
 )  # fmt: skip
@@ -45,7 +46,9 @@ def decode_usage(body: JsonObject, *, reasoning_outside_completion: bool = False
     the same way a cached or audio part larger than the prompt stands beside it.
     Parts that overlap otherwise are cut.
     """
-    if body.keys() <= _PLAIN:  # the commonest object: three counts, or two
+    if body.keys() <= _PLAIN and _is_empty(
+        body, *_DETAILS
+    ):  # the commonest: no parts to tell apart
         prompt, completion = body.get("prompt_tokens"), body.get("completion_tokens")
         if type(prompt) is int and type(completion) is int and prompt > 0 <= completion:
             return Usage(input_tokens=prompt, output_tokens=completion)
@@ -143,13 +146,27 @@ def encode_usage(usage: Usage, cost: Cost | None, profile: WireProfile) -> JsonO
     return body
 
 
+def _is_empty(body: Mapping[str, object], *names: str) -> bool:
+    """Whether none of these objects counts anything."""
+    for name in names:
+        details = body.get(name)
+        if details and not (isinstance(details, dict) and not any(details.values())):
+            return False
+    return True
+
+
 def _first_count(body: Mapping[str, object], keys: tuple[str, ...]) -> int:
-    return next((count for key in keys if (count := _count(body, key))), 0)
+    for key in keys:
+        if count := _count(body, key):
+            return count
+    return 0
 
 
 def _count(body: Mapping[str, object], key: str) -> int:
     """A count that can be used, else 0."""
     value: Any = body.get(key)
+    if type(value) is int:
+        return max(value, 0)
     return int(value) if _is_count(value) else 0
 
 
