@@ -33,6 +33,7 @@ from catalog_names import (
     MODALITY_RULES,
     NOT_CHAT,
     ORGANISATIONS,
+    OWN_PARAMETERS,
     RESPONSES_ONLY,
     TOKENIZERS,
 )
@@ -245,6 +246,7 @@ class Catalog:
             "pricing": price,
             "context_tokens": info.context_window or fact.get("context_length"),
             "max_completion_tokens": top.get("max_completion_tokens") if by_author else None,
+            "parameters": OWN_PARAMETERS.get(provider),
         }
         endpoints[tag or provider] = {k: v for k, v in endpoint.items() if v is not None}
         if "input_audio_picousd" in price:
@@ -367,7 +369,9 @@ def natives(source: Any, provider: str) -> list[tuple[str, Any]]:
 
 def as_json(catalog: Catalog, on: date, release: str) -> bytes:
     """Return the file: models by slug, defaults left out, one model per line."""
-    sets = sorted({m["parameters"] for m in catalog.models.values() if m["parameters"]}, key=sorted)
+    rows = [*catalog.models.values()]
+    rows += [endpoint for model in rows for endpoint in model["endpoints"].values()]
+    sets = sorted({row["parameters"] for row in rows if row.get("parameters")}, key=sorted)
     lines = []
     for slug in sorted(catalog.models):
         row = dict(catalog.models[slug])
@@ -375,6 +379,9 @@ def as_json(catalog: Catalog, on: date, release: str) -> bytes:
         row["input_modalities"] = sorted(row["input_modalities"])
         row["output_modalities"] = sorted(row["output_modalities"])
         endpoints = row.pop("endpoints")
+        for endpoint in endpoints.values():
+            if "parameters" in endpoint:
+                endpoint["parameters"] = sets.index(endpoint["parameters"])
         row["endpoints"] = [endpoints[tag] for tag in sorted(endpoints, key=_by_author_first(slug))]
         defaults = {"input_modalities": ["text"], "output_modalities": ["text"], "created_s": 0}
         row = {k: v for k, v in row.items() if v is not None and v != defaults.get(k)}

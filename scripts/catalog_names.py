@@ -9,6 +9,7 @@ HOSTS = {
     "baseten": "baseten",
     "cerebras": "cerebras",
     "cloudflare": "cloudflare",
+    "cohere": "cohere",
     "databricks": "databricks",
     "deepseek": "deepseek",
     "fireworks": "fireworks",
@@ -29,6 +30,7 @@ HOSTS = {
 # Providers that serve their own models under bare names, and the author in their slugs.
 FIRST_PARTY = {
     "anthropic": "anthropic",
+    "cohere": "cohere",
     "deepseek": "deepseek",
     "google-ai-studio": "google",
     "minimax": "minimax",
@@ -58,6 +60,17 @@ ORGANISATIONS = {
     "zai": "z-ai",
     "zai-org": "z-ai",
 }
+
+# What all models take at a provider, where listings tell of another endpoint.
+OWN_PARAMETERS = {
+    "cohere": frozenset(
+        {
+            "frequency_penalty", "logprobs", "max_completion_tokens", "max_tokens",
+            "presence_penalty", "response_format", "seed", "stop", "structured_outputs",
+            "temperature", "tool_choice", "tools", "top_k", "top_p",
+        }
+    ),
+}  # fmt: skip
 
 # Native ids whose slug cannot be derived: provider to native id to slug.
 KNOWN_SLUGS = {
@@ -96,6 +109,12 @@ KNOWN_SLUGS = {
     },
     "cloudflare": {
         "@cf/nvidia/nemotron-3-120b-a12b": "nvidia/nemotron-3-super-120b-a12b",
+    },
+    "cohere": {
+        "command-a-03-2025": "cohere/command-a",
+        "command-r-08-2024": "cohere/command-r-08-2024",
+        "command-r-plus-08-2024": "cohere/command-r-plus-08-2024",
+        "command-r7b-12-2024": "cohere/command-r7b-12-2024",
     },
     "databricks": {
         "databricks-meta-llama-3-1-8b-instruct": "meta-llama/llama-3.1-8b-instruct",
@@ -237,6 +256,17 @@ ALIASES_ONLY = {
             "claude-3-5-sonnet",
             "claude-3-5-haiku-latest",
             "claude-3-7-sonnet-latest",
+        }
+    ),
+    "cohere": frozenset(
+        {
+            "command",
+            "command-light",
+            "command-a",
+            "command-r",
+            "command-r-plus",
+            "command-r7b",
+            "c4ai-aya-expanse-8b",
         }
     ),
     "deepseek": frozenset({"deepseek-v3.1-terminus", "deepseek-v3.2", "deepseek-v3.2-exp"}),

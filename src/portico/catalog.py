@@ -71,6 +71,7 @@ class _EndpointRow(msgspec.Struct, frozen=True, kw_only=True):
     tag: str | None = None
     context_tokens: int | None = None
     max_completion_tokens: int | None = None
+    parameters: int | None = None
 
 
 class _ModelRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +89,8 @@ class _ModelRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _DataFile(msgspec.Struct, frozen=True, kw_only=True):
-    """`data/catalog.json`. `parameters` of a model is an index into `parameter_sets`."""
+    """`data/catalog.json`. `parameters` is an index into `parameter_sets`: of a model, or of
+    an endpoint where its provider takes others."""
 
     version: str
     parameter_sets: tuple[frozenset[str], ...]
@@ -145,10 +147,11 @@ def _shipped_models(
             provider = providers.get(offer.provider)
             if provider is None:
                 continue
-            key = (offer.provider, row.parameters)
+            listed = row.parameters if offer.parameters is None else offer.parameters
+            key = (offer.provider, listed)
             if key not in taken:
                 known = provider.supported_parameters
-                facts = None if row.parameters is None else shipped.parameter_sets[row.parameters]
+                facts = None if listed is None else shipped.parameter_sets[listed]
                 taken[key] = known if facts is None else known & facts
             endpoints.append(
                 Endpoint(

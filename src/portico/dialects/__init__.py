@@ -1,6 +1,6 @@
 """The dialects, by name, and the relay between two of them."""
 
-from portico.dialects import anthropic_messages, gemini, openai_chat
+from portico.dialects import anthropic_messages, cohere_chat, gemini, openai_chat
 from portico.dialects.base import (
     Dialect,
     Envelope,
@@ -16,6 +16,7 @@ DIALECTS: dict[str, Dialect] = {
     openai_chat.DIALECT.name: openai_chat.DIALECT,
     anthropic_messages.DIALECT.name: anthropic_messages.DIALECT,
     gemini.DIALECT.name: gemini.DIALECT,
+    cohere_chat.DIALECT.name: cohere_chat.DIALECT,
 }
 
 

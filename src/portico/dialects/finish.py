@@ -25,7 +25,7 @@ _BY_NATIVE: dict[str, FinishReason] = {
     **dict.fromkeys(
         (
             "error", "failed", "network_error", "malformed_function_call", "unexpected_tool_call",
-            "other",
+            "other", "timeout",
         ),
         "error",
     ),
