@@ -68,6 +68,7 @@ def test_the_events_of_an_answer_amount_to_the_answer(response):
         ("openai_chat", "openai-chat"),
         ("anthropic_messages", "anthropic-messages"),
         ("gemini", "gemini-generate"),
+        ("cohere_chat", "cohere-v2-chat"),
     ],
 )
 def test_the_events_of_every_recorded_answer_amount_to_the_answer(name, api):

@@ -6,40 +6,29 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.conftest import body_of, recorded
+from tests.dialects.streaming import envelope, pieces_of, recorded_streams, relay_bytes
 
 from portico.dialects import Envelope, Quirks, StreamRelay
 from portico.dialects.cohere_chat import DIALECT as COHERE
 from portico.dialects.openai_chat import DIALECT as CHAT
 from portico.errors import StreamBroken, UpstreamError
 from portico.sse import SSEParser
-from portico.vocabulary import Cost, StreamUsage
+from portico.vocabulary import StreamUsage
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cohere"
 CASES = sorted(path.name.removesuffix(".upstream.sse") for path in GOLDEN.glob("*.upstream.sse"))
-COST = Cost(prompt_picousd=20_000_000, completion_picousd=12_000_000)
-ENVELOPE = Envelope(
-    generation_id="gen-1758703127-HhgBCe5YfgeAGz9bvnU7",
-    created_s=1758703127,
-    model="cohere/command-a",
-    provider="Cohere",
-)
+ENVELOPE = envelope(model="cohere/command-a", provider="Cohere")
 SIZES = (1, 2, 3, 7, 64)
 
 
-def relay(upstream=COHERE, surface=CHAT, envelope: Envelope = ENVELOPE) -> StreamRelay:
+def relay(upstream=COHERE, surface=CHAT, said: Envelope = ENVELOPE) -> StreamRelay:
     return StreamRelay(
-        upstream.stream_decoder(Quirks(), envelope.generation_id), surface.stream_encoder(envelope)
+        upstream.stream_decoder(Quirks(), said.generation_id), surface.stream_encoder(said)
     )
 
 
 def through(one: StreamRelay, stream: bytes, size: int | None = None) -> bytes:
-    size = size or len(stream) or 1
-    out = [one.feed(stream[i : i + size]) for i in range(0, len(stream), size)]
-    if one.error is None:
-        out.append(one.end())
-    out.append(one.trailer(COST) if one.error is None else one._encoder.error(one.error))
-    return b"".join(out)
+    return relay_bytes(one, pieces_of(stream, size or len(stream) or 1))
 
 
 def events(stream: bytes, size: int | None = None) -> list:
@@ -47,8 +36,8 @@ def events(stream: bytes, size: int | None = None) -> list:
     size = size or len(stream)
     parser, decoder = SSEParser(), COHERE.stream_decoder(Quirks(), "seed")
     found: list = []
-    pieces = (stream[start : start + size] for start in range(0, len(stream), size))
-    for event in [*(event for piece in pieces for event in parser.feed(piece)), *parser.close()]:
+    whole = (event for piece in pieces_of(stream, size) for event in parser.feed(piece))
+    for event in (*whole, *parser.close()):
         if not decoder.done:
             found.extend(decoder.feed(event))
     found.extend(decoder.close())
@@ -90,12 +79,6 @@ def arguments_of(out: bytes) -> list[tuple[int, str]]:
     ]
 
 
-def recorded_streams():
-    for record in recorded("cohere-v2-chat"):
-        if record["stream"] and record["response"]["status"] == 200:
-            yield record, body_of(record)
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_stream_is_written_as_the_golden_says(case, golden):
     upstream = (GOLDEN / f"{case}.upstream.sse").read_bytes()
@@ -114,7 +97,7 @@ def test_output_does_not_depend_on_how_the_network_split_the_bytes(case, size):
 
 def test_every_recorded_stream_has_the_same_events_at_every_split():
     checked = 0
-    for record, stream in recorded_streams():
+    for record, stream in recorded_streams("cohere-v2-chat"):
         expected = events(stream)
         for size in SIZES:
             assert events(stream, size) == expected, record["id"]
@@ -127,7 +110,7 @@ def test_every_recorded_stream_has_the_same_events_at_every_split():
 
 def test_every_recorded_stream_keeps_text_thoughts_calls_citations_and_counts():
     checked = 0
-    for record, stream in recorded_streams():
+    for record, stream in recorded_streams("cohere-v2-chat"):
         bodies = [json.loads(li[5:]) for li in stream.splitlines() if li.startswith(b"data: {")]
         messages = [b.get("delta", {}).get("message", {}) for b in bodies]
         contents = [m["content"] for m in messages if isinstance(m.get("content"), dict)]
@@ -163,7 +146,7 @@ def test_every_recorded_stream_keeps_text_thoughts_calls_citations_and_counts():
 
 def test_every_recorded_stream_survives_a_round_trip_through_its_own_dialect():
     checked = 0
-    for record, stream in recorded_streams():
+    for record, stream in recorded_streams("cohere-v2-chat"):
         again = through(relay(surface=COHERE), stream)
 
         before = [e for e in events(stream)[1:] if not isinstance(e, StreamUsage)]
@@ -259,12 +242,10 @@ def test_interleaved_calls_are_written_one_after_the_other_for_clients_of_the_di
 
 def test_reasoning_is_left_out_where_the_client_wants_none():
     upstream = (GOLDEN / "thinking.upstream.sse").read_bytes()
-    silent = Envelope(
-        generation_id="g", created_s=1, model="m", provider="p", exclude_reasoning=True
-    )
+    silent = envelope(exclude_reasoning=True)
 
     for surface in (CHAT, COHERE):
-        out = through(relay(surface=surface, envelope=silent), upstream)
+        out = through(relay(surface=surface, said=silent), upstream)
         assert b"Let me" not in out
         assert b"Four" in out
 

@@ -4,14 +4,13 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import pytest
-from aiohttp import web
 from tests.conftest import body_of, recorded
-from tests.e2e.process import Gateway
+from tests.dialects.answering import Asking, Upstream, asking, serving
 
 pytestmark = pytest.mark.io
 
+SECRET = "the-upstreams-own"
 MODEL = "google/gemini-2.5-flash"
 JSON_RECORD = "vertex-gemini-2-5-flash/multi_tool@"
 STREAM_RECORD = "vertex-gemini-2-5-flash/simple_streaming@"
@@ -22,53 +21,17 @@ api_key = "env:UPSTREAM_SECRET"
 """
 
 
-class Upstream:
-    """Answers every call with a response made of `answer`; `seen` are path with query, key and body of each."""
-
-    def __init__(self) -> None:
-        self.answer: dict = {}
-        self.seen: list[tuple[str, str | None, dict]] = []
-
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        body = json.loads(await request.read())
-        self.seen.append((request.path_qs, request.headers.get("x-goog-api-key"), body))
-        assert "Authorization" not in request.headers
-        return web.Response(**self.answer)
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    async with serving() as served:
+        yield served
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[tuple[Upstream, int]]:
-    served = Upstream()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", served.serve)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield served, int(runner.addresses[0][1])
-    await runner.cleanup()
-
-
-@pytest.fixture
-async def asking(upstream, tmp_path: Path):
-    """Ask the gateway; status and body."""
-    gateway = Gateway(
-        tmp_path,
-        CONFIG.format(port=upstream[1]),
-        environ={"UPSTREAM_SECRET": "the-upstreams-own"},
-    )
-    gateway.start()
-
-    async def ask(**fields) -> tuple[int, bytes]:
-        body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], **fields}
-        headers = {"Authorization": f"Bearer {gateway.key}"}
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(gateway.url + "/chat/completions", json=body, headers=headers) as answer,
-        ):
-            return answer.status, await answer.read()
-
-    yield ask
-    gateway.stop()
+async def ask(upstream, tmp_path: Path) -> AsyncIterator[Asking]:
+    config = CONFIG.format(port=upstream.port)
+    async with asking(tmp_path, config, {"UPSTREAM_SECRET": SECRET}, MODEL) as one:
+        yield one
 
 
 def recording(part_of_id: str) -> bytes:
@@ -79,16 +42,12 @@ def recording(part_of_id: str) -> bytes:
     )
 
 
-def replied(body: bytes, kind: str, status: int = 200) -> dict:
-    return {"body": body, "status": status, "headers": {"content-type": kind}}
-
-
-async def test_a_recorded_answer_with_parallel_calls_comes_out_as_chat(upstream, asking):
+async def test_a_recorded_answer_with_parallel_calls_comes_out_as_chat(upstream, ask):
     recorded_body = recording(JSON_RECORD)
     counts = json.loads(recorded_body)["usageMetadata"]
-    upstream[0].answer = replied(recorded_body, "application/json; charset=UTF-8")
+    upstream.replies(recorded_body, "application/json; charset=UTF-8")
 
-    status, out = await asking(max_tokens=4000)
+    status, out = await ask(max_tokens=4000)
 
     answer = json.loads(out)
     message = answer["choices"][0]["message"]
@@ -98,13 +57,14 @@ async def test_a_recorded_answer_with_parallel_calls_comes_out_as_chat(upstream,
     assert answer["choices"][0]["finish_reason"] == "tool_calls"
     assert answer["usage"]["total_tokens"] == counts["totalTokenCount"]
     assert answer["usage"]["cost"] > 0
-    path, key, body = upstream[0].seen[0]
+    path, headers, body = upstream.seen[0]
     assert path == "/v1beta/models/gemini-2.5-flash:generateContent"
-    assert key == "the-upstreams-own"
+    assert headers["x-goog-api-key"] == SECRET
+    assert "authorization" not in headers
     assert body["generationConfig"] == {"maxOutputTokens": 4000}
 
 
-async def test_a_recorded_stream_comes_out_as_chat_chunks(upstream, asking):
+async def test_a_recorded_stream_comes_out_as_chat_chunks(upstream, ask):
     stream = recording(STREAM_RECORD)
     said = "".join(
         part["text"]
@@ -113,9 +73,9 @@ async def test_a_recorded_stream_comes_out_as_chat_chunks(upstream, asking):
         for candidate in json.loads(line[5:])["candidates"]
         for part in candidate["content"].get("parts", ())
     )
-    upstream[0].answer = replied(stream, "text/event-stream")
+    upstream.replies(stream, "text/event-stream")
 
-    status, out = await asking(stream=True)
+    status, out = await ask(stream=True)
 
     chunks = [json.loads(line[6:]) for line in out.splitlines() if line.startswith(b"data: {")]
     text = "".join(c["delta"]["content"] or "" for chunk in chunks for c in chunk["choices"])
@@ -123,25 +83,25 @@ async def test_a_recorded_stream_comes_out_as_chat_chunks(upstream, asking):
     assert text == said
     assert chunks[-1]["usage"]["cost"] > 0
     assert out.endswith(b"data: [DONE]\n\n")
-    path, _, _ = upstream[0].seen[0]
+    path, _, _ = upstream.seen[0]
     assert path == "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
 
 
-async def test_a_part_that_the_provider_cannot_take_is_the_clients_mistake(upstream, asking):
+async def test_a_part_that_the_provider_cannot_take_is_the_clients_mistake(upstream, ask):
     content = [{"type": "hologram", "hologram": {}}]
 
-    status, out = await asking(messages=[{"role": "user", "content": content}])
+    status, out = await ask(messages=[{"role": "user", "content": content}])
 
     assert status == 400
     assert "hologram" in json.loads(out)["error"]["message"]
-    assert upstream[0].seen == []
+    assert upstream.seen == []
 
 
-async def test_a_refused_key_is_the_gateways_trouble_and_is_not_shown(upstream, asking):
-    error = {"error": {"code": 400, "message": "API key not valid: the-upstreams-own"}}
-    upstream[0].answer = replied(json.dumps(error).encode(), "application/json", 400)
+async def test_a_refused_key_is_the_gateways_trouble_and_is_not_shown(upstream, ask):
+    error = {"error": {"code": 400, "message": f"API key not valid: {SECRET}"}}
+    upstream.replies(json.dumps(error).encode(), "application/json", 400)
 
-    status, out = await asking()
+    status, out = await ask()
 
     assert status == 502
-    assert b"the-upstreams-own" not in out
+    assert SECRET.encode() not in out

@@ -11,7 +11,8 @@ from portico.dialects.cohere_chat.thinking import TOOL_PLAN, plan_of, thoughts_o
 from portico.dialects.cohere_chat.usage import decode_usage, encode_usage
 from portico.dialects.finish import finish_reason
 from portico.dialects.tool_calls import arguments_text
-from portico.jsonio import JsonObject, dumps, usd_number
+from portico.jsonio import JsonObject, dumps
+from portico.money import usd_number
 from portico.vocabulary import (
     ChatResponse,
     Choice,
