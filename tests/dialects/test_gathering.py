@@ -86,7 +86,7 @@ def test_the_events_of_every_recorded_answer_amount_to_the_answer(name, api):
 
         assert comparable(again) == comparable(response), record["id"]
         checked += 1
-    assert checked > 50
+    assert checked > 30
 
 
 def comparable(response: ChatResponse) -> ChatResponse:
