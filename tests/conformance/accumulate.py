@@ -192,12 +192,20 @@ def _feed(native: Native, chunk: JsonObject) -> None:
             message = raw.get("message") if isinstance(raw.get("message"), dict) else message
         _feed_choice(choice, raw, message or {}, native)
         _take_usage(native, raw.get("usage"))
+        if choice.finish and not choice.annotations:
+            choice.annotations += _sources(chunk)
     groq = chunk.get("x_groq")
     if isinstance(groq, dict):
         _take_usage(native, groq.get("usage"))
         if groq.get("error"):
             native.doubts.append("the provider reports an error beside the answer")
     _take_usage(native, chunk.get("usage"))
+
+
+def _sources(chunk: JsonObject) -> list[object]:
+    """Perplexity's sources stand beside the choices: with titles, or as bare addresses."""
+    named = [s for s in _objects(chunk.get("search_results")) if isinstance(s.get("url"), str)]
+    return list(named) or [url for url in _items(chunk.get("citations")) if isinstance(url, str)]
 
 
 def _take_usage(native: Native, usage: object) -> None:

@@ -1,6 +1,7 @@
 """Perplexity: https://docs.perplexity.ai/api-reference/chat-completions-post
 
-Each stream chunk repeats the whole message so far beside the delta.
+Each stream chunk repeats the whole message so far beside the delta, and the sources of
+the answer, which stand beside it instead of in it.
 """
 
 from portico.jsonio import JsonObject
@@ -12,6 +13,28 @@ def _patch_chunk(chunk: JsonObject) -> None:
         if "delta" in choice and "message" in choice:
             unwanted = "message" if chunk.get("object") != "chat.completion" else "delta"
             del choice[unwanted]
+        if choice.get("finish_reason") is not None:
+            _annotate(choice.get("message") or choice.setdefault("delta", {}), chunk)
+
+
+def _annotate(message: JsonObject, chunk: JsonObject) -> None:
+    """Say the sources as the annotations that every client reads (contract/chat 5.4).
+
+    They name no place in the text. They stay where they were, too.
+    """
+    found = chunk.get("search_results") or chunk.get("citations")
+    if "annotations" in message or not isinstance(found, list):
+        return
+    sources = [source if isinstance(source, dict) else {"url": source} for source in found]
+    annotations = [_annotation(source) for source in sources if isinstance(source.get("url"), str)]
+    if annotations:
+        message["annotations"] = annotations
+
+
+def _annotation(source: JsonObject) -> JsonObject:
+    title = source.get("title")
+    cited = {"url": source["url"], "title": title if isinstance(title, str) else source["url"]}
+    return {"type": "url_citation", "url_citation": {**cited, "start_index": 0, "end_index": 0}}
 
 
 PROVIDER = Provider(
