@@ -168,7 +168,9 @@ def outline(schema: object) -> object:
             found[name] = sorted(json.dumps(item) for item in value)
         elif name in _SCHEMA_WORDS:
             found[name] = outline(value)
-    empty = [name for name in ("properties", "required") if name in found and not found[name]]
+    empty = [
+        name for name in ("properties", "required", "$defs") if name in found and not found[name]
+    ]
     for name in empty:
         del found[name]
     return found

@@ -9,7 +9,8 @@ from tests.conformance.compare import Prices, compare_answer, compare_failure
 from tests.conformance.corpus import Record
 from tests.conformance.findings import Findings, short
 from tests.conformance.grammar import check_stream
-from tests.conformance.received import Received
+from tests.conformance.pairs import Pair, check_pair_answer, check_pair_sent
+from tests.conformance.received import Received, read_received
 from tests.conformance.schema import Schemas
 from tests.conformance.sent import check_asked, check_sent
 from tests.conformance.shape import check_body, check_error_body, check_generation_id, check_head
@@ -33,6 +34,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     arrivals: list[Arrival]
     secret: str
     private: tuple[str, ...] = ()
+    pair: Pair | None = None
 
 
 def check_exchange(exchange: Exchange, *, prices: Prices, schemas: Schemas | None) -> list[str]:
@@ -50,6 +52,12 @@ def check_exchange(exchange: Exchange, *, prices: Prices, schemas: Schemas | Non
     if received.status == 200 and received.stream:
         check_stream(findings, received, model=exchange.model)
     _check_answer(findings, exchange, prices)
+    if exchange.pair is not None and received.status == 200:
+        recorded = exchange.pair.openrouter
+        theirs = read_received(
+            status=recorded.status, headers=recorded.headers, raw=recorded.body.lstrip()
+        )
+        check_pair_answer(findings, exchange.pair, received, theirs)
     return findings.lines()
 
 
@@ -75,7 +83,15 @@ def _check_sent(findings: Findings, exchange: Exchange) -> None:
 def _compare_requests(findings: Findings, exchange: Exchange, arrived: JsonObject) -> None:
     """A request that the recorded provider refused need not arrive as it was recorded."""
     understand, failure = exchange.api.understand, exchange.native.failure
-    if understand is None:
+    if exchange.pair is not None:
+        read = understand or read_chat
+        check_pair_sent(
+            findings,
+            asked=read_chat(exchange.asked),
+            found=read(arrived),
+            recorded=read(exchange.pair.native.request or {}),
+        )
+    elif understand is None:
         check_sent(findings, exchange.asked, arrived)
     elif failure is None or not 400 <= (failure.status or 0) < 500:
         recorded = exchange.record.request

@@ -58,7 +58,8 @@ def compare_answer(
         else:
             # A reader that takes 0 for "unknown" would drop what had to be counted instead.
             total = received.usage.get("total_tokens")
-            holds = bool(total) or not native.has_content()
+            written = any(c.has_content() for c in native.choices.values() if not c.wanted_finish)
+            holds = bool(total) or not written
             findings.check("count.estimate", f"total_tokens is {total!r}", holds=holds)
         compare_cost(findings, received.usage, prices)
 

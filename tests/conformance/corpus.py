@@ -18,7 +18,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One recorded exchange with a provider.
 
     `request` is None for a fixture without one. `status` 0 means that no answer
-    came. `body` is the answer's bytes as the provider sent them.
+    came. `body` is the answer's bytes as the provider sent them, unless `fidelity` is
+    "reserialised": then the order of keys is the recorder's.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = False
     features: tuple[str, ...] = ()
     model: str = ""
+    fidelity: str = ""
     request: JsonObject | None = None
     status: int = 200
     headers: dict[str, str] = {}
@@ -45,9 +47,15 @@ def read_records(corpus: Path, *, api: str, provider: str | None) -> Iterator[Re
 
     Lines that cannot be read are yielded as `Unreadable`, never raised.
     """
+    for row in all_records(corpus):
+        if isinstance(row, Unreadable) or (row.api == api and provider in {None, row.provider}):
+            yield row
+
+
+def all_records(corpus: Path) -> Iterator[Record | Unreadable]:
+    """Yield every record of every file; lines that cannot be read as `Unreadable`."""
     folder = corpus / "records" if (corpus / "records").is_dir() else corpus
-    paths = sorted([*folder.glob("*.jsonl.gz"), *folder.glob("*.jsonl")])
-    for path in paths:
+    for path in sorted([*folder.glob("*.jsonl.gz"), *folder.glob("*.jsonl")]):
         try:
             data = path.read_bytes()
             lines = (gzip.decompress(data) if path.suffix == ".gz" else data).split(b"\n")
@@ -55,11 +63,8 @@ def read_records(corpus: Path, *, api: str, provider: str | None) -> Iterator[Re
             yield Unreadable(place=path.name, reason=str(error))
             continue
         for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            row = _row(line, f"{path.name}:{number}")
-            if isinstance(row, Unreadable) or (row.api == api and provider in {None, row.provider}):
-                yield row
+            if line.strip():
+                yield _row(line, f"{path.name}:{number}")
 
 
 def _row(line: bytes, place: str) -> Record | Unreadable:
@@ -84,6 +89,7 @@ def to_record(row: JsonObject) -> Record:
         stream=bool(row.get("stream")),
         features=tuple(str(f) for f in row.get("features") or ()),
         model=str(row.get("model") or ""),
+        fidelity=str(row.get("fidelity") or ""),
         request=_request_body(row.get("request")),
         status=int(response.get("status") or 0),
         headers=headers,

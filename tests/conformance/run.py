@@ -31,6 +31,7 @@ from tests.conformance.gateway import (
     gateway_command,
     model_of,
 )
+from tests.conformance.pairs import Pair, pair_record, pair_request, read_pairs
 from tests.conformance.received import Received, read_received
 from tests.conformance.report import (
     Explained,
@@ -64,11 +65,13 @@ class Run:
         records: dict[int, Record],
         *,
         api: Api,
+        pairs: dict[int, Pair],
         schemas: Schemas | None,
         explanations: Sequence[Explained],
     ) -> None:
         self.api = api
         self._records = records
+        self._pairs = pairs
         self._schemas = schemas
         self._explanations = explanations
         self.upstream = ReplayUpstream(records)
@@ -106,7 +109,11 @@ class Run:
     ) -> list[str]:
         record = self._records[number]
         model = model_of(number)
-        asked = client_request(record, model, self.api.client_request)
+        pair = self._pairs.get(number)
+        if pair is None:
+            asked = client_request(record, model, self.api.client_request)
+        else:
+            asked = {**pair_request(pair), "model": model}
         exchange = Exchange(
             record=record,
             api=self.api,
@@ -117,6 +124,7 @@ class Run:
             arrivals=self.upstream.arrivals.setdefault(number, []),
             secret=key,
             private=tuple(name.lower() for name in _APP_HEADERS),
+            pair=pair,
         )
         return check_exchange(exchange, prices=_PRICES, schemas=self._schemas)
 
@@ -172,6 +180,24 @@ def _load_records(options: argparse.Namespace, api: Api) -> dict[int, Record]:
             served = row if api.as_served is None else api.as_served(row)
             records[len(records) + 1] = served
     return records
+
+
+def _add_pairs(
+    options: argparse.Namespace, api: Api, records: dict[int, Record]
+) -> dict[int, Pair]:
+    """Add the records that the pairs of `api` are answered with; return the pairs by number."""
+    pairs: dict[int, Pair] = {}
+    for pair in read_pairs(options.corpus, api=api.name):
+        if isinstance(pair, Unreadable):
+            print(f"conformance: cannot read {pair.place}: {pair.reason}")
+            continue
+        served = pair.native if api.as_served is None else api.as_served(pair.native)
+        record = pair_record(pair, served)
+        wanted = options.provider in {None, record.provider}
+        if wanted and (options.id is None or options.id in record.id):
+            records[len(records) + 1] = record
+            pairs[len(records)] = pair
+    return pairs
 
 
 def read_answer(api: Api, record: Record) -> Native:
@@ -235,9 +261,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         explanations = load_explained(_HERE / "explained.toml")
         for api in chosen:
             records = _load_records(options, api)
+            pairs = _add_pairs(options, api, records)
             if not records:
                 continue
-            run = Run(records, api=api, schemas=schemas, explanations=explanations)
+            run = Run(records, api=api, pairs=pairs, schemas=schemas, explanations=explanations)
             _drive(run, records, options)
             outcomes += [run.outcomes[number] for number in sorted(run.outcomes)]
     except (GatewayFailed, SchemaError) as error:
@@ -254,6 +281,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _write_config(options: argparse.Namespace, api: Api) -> None:
     records = _load_records(options, api)
+    _add_pairs(options, api, records)
     text = configuration(records, api=api, upstream_port=options.upstream_port, prices=_PRICES)
     options.write_config.write_text(text, encoding="utf-8")
 
