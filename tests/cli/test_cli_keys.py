@@ -54,6 +54,26 @@ def test_people_get_the_secret_on_stdout_and_the_warning_on_stderr():
     assert result.stderr == "Store it now: it is not shown again.\n"
 
 
+def test_a_providers_key_that_is_not_set_does_not_matter_here(tmp_path):
+    (tmp_path / "portico.toml").write_text(
+        '[providers.groq]\napi_key = "env:NOT_SET_HERE"\n'
+        '[[providers.groq.credentials]]\nname = "second"\napi_key = "file:/nowhere/at/all"\n'
+    )
+    made = run(keys, "create", "--name", "ci", "--json")
+
+    assert made.exit_code == 0, made.stderr
+    assert run(keys, "list").exit_code == run(ledger, "verify").exit_code == 0
+
+
+def test_other_mistakes_in_the_settings_are_still_told(tmp_path):
+    (tmp_path / "portico.toml").write_text('[providers.groq]\napi_kee = "env:NOT_SET_HERE"\n')
+
+    result = run(keys, "list")
+
+    assert result.exit_code == 3
+    assert 'unknown key "api_kee"' in result.stderr
+
+
 def test_keys_are_listed_without_their_secrets():
     first, second = created("--name", "one"), created("--name", "two", "--limit", "1")
 

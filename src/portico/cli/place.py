@@ -22,7 +22,9 @@ def with_database(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def located(config: str | None, data_dir: str | None, **rest: Any) -> None:
         try:
-            settings = load_settings(environ=os.environ, path=config, data_dir=data_dir)
+            settings = load_settings(
+                environ=os.environ, path=config, data_dir=data_dir, with_keys=False
+            )
         except ConfigError as error:
             raise Failure(str(error), 3) from None
         command(path=settings.server.data_dir / DATABASE_NAME, **rest)

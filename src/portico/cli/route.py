@@ -98,7 +98,7 @@ def simulate(config: str, since: str, data_dir: str | None, every: bool, as_text
     """
     since_ms = time.time_ns() // 1_000_000 - _duration_ms(since)
     try:
-        current = load_settings(environ=os.environ, data_dir=data_dir)
+        current = load_settings(environ=os.environ, data_dir=data_dir, with_keys=False)
     except ConfigError as error:
         raise Failure(str(error), 3) from None
     offline = _offline(config, every=every)

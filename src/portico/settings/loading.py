@@ -72,6 +72,7 @@ def load_settings(
     host: str | None = None,
     port: int | None = None,
     data_dir: str | None = None,
+    with_keys: bool = True,
 ) -> Settings:
     """Read the settings.
 
@@ -80,6 +81,8 @@ def load_settings(
         path: the file to read; else `PORTICO_CONFIG`, else `./portico.toml`
             if it exists.
         host: command-line value, over everything else; likewise `port` and `data_dir`.
+        with_keys: whether the providers' keys are read, wherever they are. Without
+            them nothing can be called, and nothing has to be set.
 
     Raises:
         ConfigError: a file is missing or something in it, or in the
@@ -104,7 +107,7 @@ def load_settings(
                 values[key] = _from_text(f"--{key.replace('_', '-')}", value, field_type(kind, key))
                 origins[f"{section}.{key}"] = "flag"
         sections[section] = kind(**values)
-    providers = dict(_providers(source, environ))
+    providers = dict(_providers(source, environ if with_keys else None))
     for slug in providers:
         origins |= dict.fromkeys(
             (f"providers.{slug}.{key}" for key in source.keys("providers", slug)), "file"
@@ -198,8 +201,9 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _providers(
-    source: Source, environ: Mapping[str, str]
+    source: Source, environ: Mapping[str, str] | None
 ) -> Iterator[tuple[str, ProviderSettings]]:
+    """The sections `[providers.<slug>]`; without an environment their keys are left out."""
     tables = source.document.get("providers", {})
     if not isinstance(tables, dict):
         raise source.fail(("providers",), "[providers]", "must be a table")
@@ -215,12 +219,12 @@ def _providers(
                 path, section, f"is not a built-in provider, so it needs base_url{meant}"
             )
         enabled = values.get("enabled") is not False
-        if enabled and values.get("api_key") is not None:
+        if enabled and environ is not None and values.get("api_key") is not None:
             values["api_key"] = _secret(source, (*path, "api_key"), values["api_key"], environ)
         else:
             values.pop("api_key", None)
         further = values.pop("credentials", ())
-        if enabled:
+        if enabled and environ is not None:
             values["credentials"] = tuple(_credentials(source, path, further, environ))
         if (url := values.get("base_url")) is not None:
             if not re.fullmatch(r"https?://[^\s/].*", url):

@@ -93,7 +93,7 @@ async def endpoints(site: Site, request: Request, reply: AsgiReply) -> None:
     resources = site.gateway.resources
     health = resources.health.snapshot(resources.clock_s())
     rows = [
-        _endpoint(model, e, resources.providers[e.provider].name, health.of(e))
+        endpoint_row(model, e, resources.providers[e.provider].name, health.of(e))
         for e in model.endpoints
     ]
     data = {
@@ -127,7 +127,6 @@ async def providers(site: Site, request: Request, reply: AsgiReply) -> None:
 def model_row(model: Model) -> JsonObject:
     """One row of `GET /models`, every key of the contract present."""
     first = model.endpoints[0]
-    windows = [e.context_tokens for e in model.endpoints if e.context_tokens is not None]
     return {
         "id": model.slug,
         "canonical_slug": model.canonical_slug,
@@ -135,7 +134,7 @@ def model_row(model: Model) -> JsonObject:
         "name": model.name,
         "created": model.created_s,
         "description": model.description,
-        "context_length": max(windows, default=None),
+        "context_length": _longest_window(model),
         "architecture": _architecture(model),
         "pricing": _pricing(first.pricing),
         **({"price_unknown": True} if first.pricing is None else {}),
@@ -214,7 +213,7 @@ def _rows(site: Site) -> list[JsonObject]:
     return kept[1]
 
 
-def _endpoint(
+def endpoint_row(
     model: Model, endpoint: Endpoint, provider_name: str, health: EndpointHealth
 ) -> JsonObject:
     """One endpoint with every key of the contract, and those that its SDK has come to require."""
@@ -225,7 +224,7 @@ def _endpoint(
         "name": f"{provider_name} | {model.canonical_slug}",
         "model_id": model.canonical_slug,
         "model_name": model.name,
-        "context_length": endpoint.context_tokens or 0,  # the schema has no null here
+        "context_length": _window(model, endpoint),
         "pricing": _pricing(endpoint.pricing),
         "provider_name": provider_name,
         "tag": endpoint.tag,
@@ -241,12 +240,26 @@ def _endpoint(
         "latency_last_30m": _percentiles(health.latency_s, scale=1000),
         "throughput_last_30m": _percentiles(health.throughput_tps, scale=1),
         "native_tools": {},
-        "service_tier": None,
+        "service_tier": endpoint.service_tier,
         "supports_diarization": False,
         "supports_tool_choice": dict.fromkeys(
             ("auto", "function", "none", "required"), takes_choice
         ),
     }
+
+
+def _longest_window(model: Model) -> int | None:
+    windows = (e.context_tokens for e in model.endpoints if e.context_tokens is not None)
+    return max(windows, default=None)
+
+
+def _window(model: Model, endpoint: Endpoint) -> int:
+    """The endpoint's window; where nobody said, what the model has elsewhere.
+
+    0 is left for a model whose window is not known anywhere: the schema of the
+    field takes integers only, and the official package refuses the list otherwise.
+    """
+    return endpoint.context_tokens or _longest_window(model) or 0
 
 
 def _percentiles(measured: Percentiles | None, *, scale: int) -> JsonObject | None:
