@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from portico.accounting import admit, close_generation
+from portico.accounting import Bounds, admit, close_generation
 from portico.errors import KeyLimitExceeded
 from portico.vocabulary import (
     ApiKey,
@@ -59,9 +59,11 @@ def admitted(store, *endpoints, max_output_tokens=None, default_output_tokens=4_
             generation_id="gen-1",
             key=KEY,
             endpoints=endpoints,
-            prompt_tokens_bound=100,
-            max_output_tokens=max_output_tokens,
-            default_output_tokens=default_output_tokens,
+            bounds=Bounds(
+                prompt_tokens=100,
+                max_output_tokens=max_output_tokens,
+                default_output_tokens=default_output_tokens,
+            ),
             now_ms=7,
         )
     )

@@ -7,6 +7,7 @@ import msgspec
 from portico import pricing
 from portico.errors import KeyLimitExceeded
 from portico.limits import utc_time
+from portico.planning import Planned
 from portico.ports import Store
 from portico.vocabulary import (
     ApiKey,
@@ -21,15 +22,40 @@ from portico.vocabulary import (
 )
 
 
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a request can use.
+
+    Attributes:
+        prompt_tokens: an upper bound, see `portico.tokens`.
+        max_output_tokens: what the client asked for, over all answers; None:
+            the smaller of the endpoint's own cap and `default_output_tokens`.
+        default_output_tokens: more than that unasked is an overrun.
+        flat_charges: how often the price per request can be due.
+    """
+
+    prompt_tokens: int
+    max_output_tokens: int | None
+    default_output_tokens: int
+    flat_charges: int = 1
+
+
+def bounds_of(planned: Planned, default_output_tokens: int) -> Bounds:
+    """The bounds of a planned request."""
+    return Bounds(
+        prompt_tokens=planned.needs.prompt_tokens,
+        max_output_tokens=planned.head.max_output_tokens,
+        default_output_tokens=default_output_tokens,
+        flat_charges=planned.head.flat_charges,
+    )
+
+
 async def admit(
     store: Store,
     *,
     generation_id: str,
     key: ApiKey,
     endpoints: Sequence[Endpoint],
-    prompt_tokens_bound: int,
-    max_output_tokens: int | None,
-    default_output_tokens: int,
+    bounds: Bounds,
     now_ms: int,
 ) -> Reservation:
     """Hold the most that a request can cost at the dearest of its planned endpoints.
@@ -39,10 +65,7 @@ async def admit(
         generation_id: the request's; settle with the same.
         key: whose limit counts, as read for this request.
         endpoints: the plan, at least one, each with a price.
-        prompt_tokens_bound: an upper bound, see `portico.tokens`.
-        max_output_tokens: what the client asked for, over all answers; None:
-            the smaller of the endpoint's own cap and `default_output_tokens`.
-        default_output_tokens: more than that unasked is an overrun.
+        bounds: of the request.
         now_ms: the limit's window is the one this moment lies in.
 
     Raises:
@@ -50,11 +73,7 @@ async def admit(
         StorageUnavailable: the ledger cannot be written.
     """
     amount, dearest, output_tokens = max(
-        (
-            _bound(endpoint, prompt_tokens_bound, max_output_tokens, default_output_tokens)
-            for endpoint in endpoints
-        ),
-        key=lambda bound: bound[0],
+        (_bound(endpoint, bounds) for endpoint in endpoints), key=lambda bound: bound[0]
     )
     hold = Hold(
         generation_id=generation_id,
@@ -66,25 +85,30 @@ async def admit(
     try:
         return await store.reserve(hold)
     except KeyLimitExceeded as error:
+        prompt_tokens = bounds.prompt_tokens
         asked = f"{output_tokens:,} output tokens"
-        if max_output_tokens is not None:
+        if bounds.max_output_tokens is not None:
             asked = f"max_tokens {output_tokens:,}"
         error.message = (
-            f"{error.message.removesuffix('.')} ({prompt_tokens_bound:,} prompt tokens + {asked})."
-            f" {_advice(error.left_picousd or 0, dearest, prompt_tokens_bound)}"
+            f"{error.message.removesuffix('.')} ({prompt_tokens:,} prompt tokens + {asked})."
+            f" {_advice(error.left_picousd or 0, dearest, prompt_tokens)}"
         )
         error.args = (error.message,)
         raise
 
 
-def _bound(
-    endpoint: Endpoint, prompt_tokens: int, max_output_tokens: int | None, default: int
-) -> tuple[int, Endpoint, int]:
+def _bound(endpoint: Endpoint, bounds: Bounds) -> tuple[int, Endpoint, int]:
     """The most `endpoint` can cost, itself, and the output tokens assumed."""
-    cap = endpoint.max_completion_tokens
-    wished = default if max_output_tokens is None else max_output_tokens
+    cap, wished = endpoint.max_completion_tokens, bounds.max_output_tokens
+    if wished is None:
+        wished = bounds.default_output_tokens
     output_tokens = wished if cap is None else min(wished, cap)
-    amount = pricing.upper_bound(prompt_tokens, output_tokens, _price(endpoint))
+    amount = pricing.upper_bound(
+        bounds.prompt_tokens,
+        output_tokens,
+        _price(endpoint),
+        flat_charges=bounds.flat_charges,
+    )
     return amount, endpoint, output_tokens
 
 

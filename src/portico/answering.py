@@ -8,7 +8,7 @@ import asyncio
 
 import msgspec
 
-from portico.accounting import admit, close_generation
+from portico.accounting import admit, bounds_of, close_generation
 from portico.delivery import Delivery
 from portico.dialects import Dialect, Envelope, relay_between
 from portico.errors import GatewayError, StorageUnavailable, StreamBroken, UpstreamError
@@ -53,6 +53,7 @@ class Answering:
         self._surface = surface
         self._route = planned.route
         self._needs = planned.needs
+        self._bounds = bounds_of(planned, resources.options.default_output_tokens)
         self._shared_after_byok = shared_after_byok
         self._envelope = envelope
         self._created_ms = created_ms
@@ -73,7 +74,7 @@ class Answering:
         seen = self._seen
         if seen is None or self._error is not None or not self._settled:
             return None
-        usage = seen.usage(b"")
+        usage = seen.counted
         return seen.candidate, usage.cache_read_tokens if usage else 0
 
     async def admit(self) -> None:
@@ -88,9 +89,7 @@ class Answering:
             generation_id=self._envelope.generation_id,
             key=self._call.principal.key,
             endpoints=self._route.endpoints,
-            prompt_tokens_bound=self._needs.prompt_tokens,
-            max_output_tokens=self._head.max_output_tokens,
-            default_output_tokens=self._resources.options.default_output_tokens,
+            bounds=self._bounds,
             now_ms=self._created_ms,
         )
 
@@ -142,9 +141,7 @@ class Answering:
                 self._envelope, model=endpoint.model, provider=access.name
             )
         resources = self._resources
-        seen = self._seen = Seen(
-            attempt.candidate, access, started_ms=resources.now_ms(), started_s=resources.clock_s()
-        )
+        seen = self._seen = Seen(attempt.candidate, self._surface, resources)
         try:
             async with Watch(resources.options.deadlines, first_s=self._first_s()) as watch:
                 await self._exchange(seen, watch, delivery)
@@ -173,7 +170,7 @@ class Answering:
             seen.status = answer.status
             if not 200 <= answer.status < 300:
                 body = await answer.read(_ERROR_BODY_BYTES)
-                raise seen.access.dialect.decode_error(answer.status, answer.headers, body)
+                raise seen.dialect.decode_error(answer.status, answer.headers, body)
             if self._head.stream:
                 await self._stream(answer, seen, watch, delivery)
             else:
@@ -212,7 +209,7 @@ class Answering:
         self, answer: UpstreamResponse, seen: Seen, watch: Watch, delivery: Delivery
     ) -> None:
         """Relay until the upstream has ended; the trailer waits for the settlement."""
-        dialect, quirks = seen.access.dialect, seen.access.quirks
+        dialect, quirks = seen.dialect, seen.quirks
         relay = seen.relay = relay_between(dialect, self._surface, quirks, self._envelope)
         if answer.headers.get("content-type", "").startswith("application/json"):
             body = await answer.read(self._resources.options.max_response_bytes)
@@ -246,19 +243,21 @@ class Answering:
 
     async def _whole(self, answer: UpstreamResponse, seen: Seen) -> None:
         seen.body = await answer.read(self._resources.options.max_response_bytes)
-        seen.response = seen.access.dialect.decode_response(seen.body, seen.access.quirks)
+        seen.response = seen.dialect.decode_response(seen.body, seen.quirks)
         seen.first_token_s = self._resources.clock_s()
 
     async def _complete(self, seen: Seen, delivery: Delivery) -> None:
         """Settle, then send the end: who saw the end finds it in the ledger."""
         cost = await self._settle()
-        usage = seen.usage(self._head.prompt_bytes)
+        usage = seen.usage(self._head)
         if seen.relay is not None:
             seen.relay.usage = usage
             seen.relay.extra.update(self._metadata())
             await delivery.finish(seen.relay.trailer(cost))
         elif seen.response is not None:
-            told = seen.told(self._surface, self._envelope, usage, cost, self._metadata())
+            told = seen.told(
+                self._surface, self._head, self._envelope, usage, cost, self._metadata()
+            )
             await delivery.finish(told)
 
     async def _fail(self, delivery: Delivery, error: UpstreamError) -> None:
@@ -291,7 +290,7 @@ class Answering:
     async def _settle(self) -> Cost | None:
         """Book the generation. The store finishes it even if nobody waits any more."""
         self._settled = True
-        usage = self._seen.usage(self._head.prompt_bytes) if self._seen else None
+        usage = self._seen.usage(self._head) if self._seen else None
         generation, cost = close_generation(
             self._generation(),
             usage=usage,
@@ -313,6 +312,7 @@ class Answering:
             key_hash=call.principal.key.hash,
             created_ms=self._created_ms,
             model=self._envelope.model,
+            api_type=self._surface.api_type,
             streamed=head.stream,
             cancelled=self._cancelled,
             error_type=error.error_type if error else None,

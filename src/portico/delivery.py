@@ -53,7 +53,8 @@ class Delivery:
     """One answer on its way out.
 
     `began`: the head has been sent, so the status can no longer change.
-    `headers` go with every outcome, `keep_alive` fills the silences of a stream.
+    `headers` go with every outcome, `keep_alive` fills the silences of a stream,
+    `media_type` is that of a good answer which is none.
     """
 
     def __init__(
@@ -64,11 +65,13 @@ class Delivery:
         *,
         stream: bool,
         keep_alive: bytes = KEEP_ALIVE,
+        media_type: bytes = JSON[1],
     ) -> None:
         self.began = False
         self._reply = reply
         self._headers = headers
         self._stream = stream
+        self._media_type = media_type
         self._filler = keep_alive if stream else WHITESPACE
         self._every_s = patience.every_s
         self._sent = 0
@@ -109,7 +112,8 @@ class Delivery:
 
     async def _begin(self, *, length: int | None = None) -> None:
         self.began = True
-        head = [*self._headers, *(EVENT_STREAM if self._stream else (JSON,))]
+        kind = EVENT_STREAM if self._stream else ((b"content-type", self._media_type),)
+        head = [*self._headers, *kind]
         if length is not None:
             head.append((b"content-length", b"%d" % length))
         await self._reply.head(200, head)

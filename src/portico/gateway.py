@@ -12,7 +12,7 @@ from random import Random
 import msgspec
 
 from portico.answering import Answering
-from portico.delivery import Delivery, Patience, Reply
+from portico.delivery import JSON, Delivery, Patience, Reply
 from portico.dialects import Dialect, Envelope, RequestHead
 from portico.explaining import Explained, explained
 from portico.planning import Caller, Planner, RoutingRules
@@ -73,7 +73,7 @@ class Gateway:
         return explained(planned, default_output_tokens=default, provider_names=self._names)
 
     async def chat(self, call: Call, surface: Dialect, reply: Reply) -> None:
-        """Answer one chat request in the surface's dialect.
+        """Answer one request in the surface's dialect.
 
         Raises:
             GatewayError: refused before anything was held or sent; the caller
@@ -87,7 +87,7 @@ class Gateway:
             health=self.resources.health.snapshot(self.resources.clock_s()),
         )
         head, route = planned.head, planned.route
-        generation_id = self._ids.new(now_ms)
+        generation_id = self._ids.new(now_ms, surface.side.id_prefix if surface.side else "gen-")
         answering = Answering(
             self.resources,
             call=call,
@@ -102,9 +102,10 @@ class Gateway:
         delivery = Delivery(
             reply,
             [(b"x-generation-id", generation_id.encode())],
-            self._patience(stream=head.stream),
+            self._patience(head),
             stream=head.stream,
             keep_alive=surface.keep_alive,
+            media_type=head.media_type,
         )
         await answering.run(delivery)
         if (answered := answering.answered) is not None:
@@ -126,8 +127,10 @@ class Gateway:
             prompt_tokens=estimate_tokens(head.prompt_bytes) if head.stream else 0,
         )
 
-    def _patience(self, *, stream: bool) -> Patience:
-        options = self.resources.options
+    def _patience(self, head: RequestHead) -> Patience:
+        options, stream = self.resources.options, head.stream
+        if head.media_type != JSON[1]:  # there is no filler that sound would not notice
+            return Patience(first_s=0, every_s=0)
         first_s = options.stream_commit_after_s if stream else options.nonstream_keepalive_after_s
         return Patience(first_s=first_s, every_s=options.keepalive_s)
 
@@ -153,11 +156,11 @@ class GenerationIds:
         self._pool = b""
         self._used = 0
 
-    def new(self, now_ms: int) -> str:
-        """An id that nobody can guess."""
+    def new(self, now_ms: int, prefix: str = "gen-") -> str:
+        """An id that nobody can guess; `prefix` tells what kind of request it was."""
         if self._used == len(self._pool):
             self._pool, self._used = secrets.token_bytes(200 * _ID_LENGTH), 0
         start = self._used
         self._used += _ID_LENGTH
         letters = self._pool[start : self._used].translate(_ID_LETTERS)
-        return f"gen-{now_ms // 1000}-{letters.decode()}"
+        return f"{prefix}{now_ms // 1000}-{letters.decode()}"

@@ -52,6 +52,7 @@ _TIERS: Mapping[str, ServiceTier | None] = {
     "fast": "priority",
     "flex": "flex",
 }
+_CONVERSING = Needs().output_modalities
 _ANY_KIND = Needs(output_modalities=frozenset(get_args(OutputModality)))
 _ASKS_TO_THINK = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
 _decode_text = msgspec.json.Decoder(str | None).decode
@@ -291,14 +292,18 @@ def needs_of(head: RequestHead) -> Needs:
     Raises:
         InvalidRequest: a routing field has a wrong type or value; the message names it.
     """
+    bound = head.prompt_tokens_bound
+    if bound is None:
+        bound = prompt_tokens_bound(head.prompt_bytes, head.media)
     return Needs(
-        prompt_tokens=prompt_tokens_bound(head.prompt_bytes, head.media),
+        prompt_tokens=bound,
         max_output_tokens=head.max_output_tokens,
         parameters=head.parameters,
         input_modalities=frozenset(modality for modality, _ in head.media) | {"text"},
         preferences=parse_preferences(head.preferences),
         service_tier=_service_tier(head),
         one_list=_raw(head, "route") == b'"sort"',
+        output_modalities=_CONVERSING if head.outputs is None else head.outputs,
     )
 
 

@@ -52,11 +52,13 @@ def cost(usage: Usage, pricing: Pricing, *, at_utc: str = "1200") -> Cost:
         completion_picousd=max(0, usage.output_tokens) * completion
         + max(0, usage.output_image_tokens) * completion
         + max(0, usage.output_audio_tokens) * output_audio,
-        request_picousd=pricing.request_picousd,
+        request_picousd=pricing.request_picousd * max(0, usage.flat_charges),
     )
 
 
-def upper_bound(prompt_tokens_bound: int, output_tokens_bound: int, pricing: Pricing) -> int:
+def upper_bound(
+    prompt_tokens_bound: int, output_tokens_bound: int, pricing: Pricing, *, flat_charges: int = 1
+) -> int:
     """Return pico-dollars that no usage within the bounds can exceed, at any time of day.
 
     It takes the dearest rate of each side, because nobody knows beforehand
@@ -77,7 +79,7 @@ def upper_bound(prompt_tokens_bound: int, output_tokens_bound: int, pricing: Pri
     return (
         max(0, prompt_tokens_bound) * prompt
         + max(0, output_tokens_bound) * completion
-        + pricing.request_picousd
+        + pricing.request_picousd * flat_charges
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from portico.dialects import Dialect, RequestHead, request_between
+from portico.errors import UpstreamUnavailable
 from portico.jsonio import dumps
 from portico.ports import UpstreamRequest
 from portico.providers.signing import Outgoing
@@ -13,6 +14,8 @@ from portico.routing import Candidate
 from portico.routing.credentials import REQUEST_KEY
 from portico.seen import Seen
 from portico.vocabulary import Endpoint
+
+Headers = tuple[tuple[str, str], ...]
 
 
 def key_for(candidate: Candidate, access: ProviderAccess, brought: Mapping[str, str]) -> str | None:
@@ -33,30 +36,32 @@ def upstream_request(
 
     Raises:
         InvalidRequest: the conversation cannot be put into the provider's dialect.
-        UpstreamUnavailable: the key is not in the form that the provider asks for.
+        UpstreamUnavailable: the key is not in the form that the provider asks for, or
+            the provider does not have the API.
     """
     endpoint, access = seen.endpoint, seen.access
-    quirks = access.quirks
-    foreign = access.dialect is not surface
+    quirks = seen.quirks
+    foreign = seen.dialect is not surface
     if endpoint.max_completion_tokens is not None and (foreign or head.max_output_tokens is None):
         quirks = msgspec.structs.replace(quirks, output_limit_tokens=endpoint.max_completion_tokens)
     body, _ = request_between(
         surface,
-        access.dialect,
+        seen.dialect,
         _head_for(head, endpoint),
         endpoint.upstream_model,
         endpoint.supported_parameters,
         quirks,
     )
-    path = access.dialect.path
-    passed: tuple[tuple[str, str], ...] = ()
+    added: Headers = ()
     if call.forwarded and not foreign:
-        passed = tuple(header for header in call.forwarded if header[0] in access.forwards)
+        added = tuple(header for header in call.forwarded if header[0] in access.forwards)
+    if surface.side is not None and surface.side.content_type is not None:
+        added = (*added, ("Content-Type", surface.side.content_type(body)))
     secret = key_for(seen.candidate, access, call.brought_keys)
-    url = access.url + (path(endpoint.upstream_model, head.stream) if path else "")
-    headers = (*access.headers, *passed) if passed else access.headers
+    url = _url(seen, head)
+    headers = _with(access.headers, added)
     if secret is not None and not (access.scheme.constant and secret is access.secret):
-        unsigned = (*access.unsigned_headers, *passed)
+        unsigned = _with(access.unsigned_headers, added)
         request = Outgoing(method="POST", url=url, headers=unsigned, body=body)
         signed = access.scheme.sign(request, secret, seen.started_ms)
         url, headers = signed.url, signed.headers
@@ -67,6 +72,26 @@ def upstream_request(
         body=body,
         connect_within_s=options.deadlines.connect_s,
     )
+
+
+def _url(seen: Seen, head: RequestHead) -> str:
+    """Where the attempt goes."""
+    access, side = seen.access, seen.dialect.side
+    if side is not None:
+        url = access.side_urls.get(side.name)
+        if url is None:
+            raise UpstreamUnavailable(f"{access.name} has no {side.name} that this gateway knows.")
+        return url
+    path = seen.dialect.path
+    return access.url + (path(seen.endpoint.upstream_model, head.stream) if path else "")
+
+
+def _with(headers: Headers, added: Headers) -> Headers:
+    """The headers with further ones, which take the place of their namesakes."""
+    if not added:
+        return headers
+    names = {name.lower() for name, _ in added}
+    return (*(header for header in headers if header[0].lower() not in names), *added)
 
 
 def _head_for(head: RequestHead, endpoint: Endpoint) -> RequestHead:

@@ -19,7 +19,8 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     proof for `secret`, where it is the same for every request: never log or show
     them. `keys` are the operator's other secrets by name. `replayed`:
     a recording answers in the provider's place. `forwards` names the headers of a client
-    of the same dialect that are sent on. `facts` are what `GET
+    of the same dialect that are sent on. `side_urls` are those of the APIs beside
+    conversations, by the name of the API. `facts` are what `GET
     /providers` tells about it.
     """
 
@@ -35,6 +36,7 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     quirks: Quirks = Quirks()
     replayed: bool = False
     forwards: frozenset[str] = frozenset()
+    side_urls: Mapping[str, str] = {}
     facts: Mapping[str, object] = {}
 
     def __repr__(self) -> str:

@@ -4,56 +4,66 @@ from typing import Any
 
 import msgspec
 
-from portico.dialects import Dialect, Envelope, StreamRelay, verbatim
+from portico.dialects import Dialect, Envelope, Quirks, RequestHead, StreamRelay, verbatim
 from portico.errors import CassetteMiss, UpstreamError, UpstreamRateLimited, UpstreamRejected
 from portico.jsonio import JsonObject
-from portico.resources import ProviderAccess
+from portico.resources import Resources
 from portico.routing.facts import Candidate
 from portico.routing.health import Observation
 from portico.tokens import estimate_tokens
 from portico.vocabulary import AttemptRecord, ChatResponse, Cost, Finish, Usage
 
 _CHARS_PER_TOKEN = 4
+_NO_QUIRKS = Quirks()
 
 
 class Seen:
     """Filled in as the attempt goes on: the upstream's status, then a relay (streams) or
     a whole response with its `body`, and when the first of it came."""
 
-    def __init__(
-        self, candidate: Candidate, access: ProviderAccess, *, started_ms: int, started_s: float
-    ) -> None:
+    def __init__(self, candidate: Candidate, surface: Dialect, resources: Resources) -> None:
+        access = resources.providers[candidate.endpoint.provider]
         self.candidate = candidate
+        # an API beside conversations is the same with every provider
+        beside = surface.side is not None
+        self.dialect = surface if beside else access.dialect
+        self.quirks = _NO_QUIRKS if beside else access.quirks
         self.endpoint = candidate.endpoint
         self.access = access
-        self.started_ms = started_ms
-        self.started_s = started_s
+        self.started_ms = resources.now_ms()
+        self.started_s = resources.clock_s()
         self.status: int | None = None
         self.relay: StreamRelay | None = None
         self.response: ChatResponse | None = None
         self.body = b""
         self.first_token_s: float | None = None
 
-    def usage(self, prompt_bytes: bytes) -> Usage | None:
-        """What the upstream counted; where it did not, an estimate of what was seen.
+    @property
+    def counted(self) -> Usage | None:
+        """What the upstream counted, None if it did not."""
+        seen = self.relay or self.response
+        return None if seen is None else seen.usage
+
+    def usage(self, head: RequestHead) -> Usage | None:
+        """What the upstream counted; where it did not, an estimate of what was seen, or
+        what the request itself tells.
 
         None: nothing was counted and nothing came.
         """
-        relay, response = self.relay, self.response
-        if relay is not None:
-            if relay.usage is not None:
-                return relay.usage
-            chars = relay.output_chars
-        elif response is not None:
-            if response.usage is not None:
-                return response.usage
-            chars = sum(len(choice.content or "") for choice in response.choices)
+        if (counted := self.counted) is not None:
+            return counted
+        if self.relay is not None:
+            chars = self.relay.output_chars
+        elif self.response is not None:
+            if head.billed is not None:
+                return head.billed
+            chars = sum(len(choice.content or "") for choice in self.response.choices)
         else:
             return None
         if not chars:
             return None
         return Usage(
-            input_tokens=estimate_tokens(prompt_bytes),
+            input_tokens=estimate_tokens(head.prompt_bytes),
             output_tokens=-(-chars // _CHARS_PER_TOKEN),
             estimated=True,
         )
@@ -61,6 +71,7 @@ class Seen:
     def told(
         self,
         surface: Dialect,
+        head: RequestHead,
         envelope: Envelope,
         usage: Usage | None,
         cost: Cost | None,
@@ -68,10 +79,9 @@ class Seen:
     ) -> bytes:
         """A whole answer as the client gets it: in the upstream's own bytes where it can be."""
         assert self.response is not None, "only whole answers"
-        dialect, quirks = self.access.dialect, self.access.quirks
         rewrite = surface.rewrite_response
-        if rewrite is not None and verbatim(dialect, surface, quirks, envelope):
-            return rewrite(self.body, envelope, usage, cost, metadata)
+        if rewrite is not None and verbatim(self.dialect, surface, self.quirks, envelope):
+            return rewrite(self.body, head, envelope, usage, cost, metadata)
         extra = {**(self.response.extra or {}), **metadata}
         response = msgspec.structs.replace(self.response, usage=usage, extra=extra)
         return surface.encode_response(response, envelope, cost)
@@ -100,7 +110,7 @@ class Seen:
         if error is not None:
             return Observation(fault="endpoint", wait_s=error.retry_after_s)
         first_s = self.first_token_s or now_s
-        usage = self.usage(b"")
+        usage = self.counted
         # a whole answer comes at once: its tokens took all the time there was
         writing_s = now_s - (self.started_s if self.response is not None else first_s)
         tokens = usage.completion_tokens if usage is not None and not usage.estimated else 0

@@ -219,6 +219,7 @@ def provider_access(
         quirks=_quirks(provider),
         replayed=replayed and provider.slug != _SIMULATOR.slug,
         forwards=provider.forwarded_headers,
+        side_urls=provider.side_urls(),
         facts={
             name: getattr(provider, name)
             for name in (

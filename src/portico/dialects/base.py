@@ -77,6 +77,12 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     goes to an upstream of the same dialect is patched from them, not rebuilt.
     `prompt_bytes` is the JSON the prompt tokens are bounded from, `media` the
     modality and size in bytes of each of its parts that is not text.
+
+    For APIs beside conversations: `billed` is what the request itself tells of its
+    usage, for an upstream that does not count; `prompt_tokens_bound` stands in the
+    place of a bound from `prompt_bytes`; `outputs` are the kinds of models that can
+    answer, None is the usual ones; `flat_charges` is how often the price per
+    request can be due; `media_type` is that of the answer.
     """
 
     models: tuple[str, ...]
@@ -90,6 +96,24 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     exclude_reasoning: bool = False
     user: str | None = None
     session_id: str | None = None
+    billed: Usage | None = None
+    outputs: frozenset[str] | None = None
+    prompt_tokens_bound: int | None = None
+    flat_charges: int = 1
+    media_type: bytes = b"application/json"
+
+
+class SideApi(msgspec.Struct, frozen=True, kw_only=True):
+    """An API beside conversations: the same with every provider that has it, never streamed.
+
+    `name` is that in `ProviderAccess.side_urls`, `api_type` that in the ledger;
+    `content_type` reads it off a body that is not JSON.
+    """
+
+    name: str
+    api_type: str
+    id_prefix: str
+    content_type: Callable[[bytes], str] | None = None
 
 
 class StreamDecoder(Protocol):
@@ -173,9 +197,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     encode_error:     (error, user id) -> the client's body
     keep_alive:       what a client of a stream is sent while it waits
     rewriter:         for streams between equal dialects; None: they pass the hub
-    rewrite_response: (a 200 body that `decode_response` took, Envelope, Usage, Cost,
-                      further top-level fields) -> the body for a client of the same
-                      dialect, with its own bytes; None: it passes the hub
+    rewrite_response: (a 200 body that `decode_response` took, the request's head,
+                      Envelope, Usage, Cost, further top-level fields) -> the body for a
+                      client of the same dialect, with its own bytes; None: it passes the hub
+    side:             None for a dialect of conversations
     path:             (model, whether it streams) -> what follows the base URL, for a
                       dialect that says either there; None: the provider's own path
     """
@@ -200,6 +225,14 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     keep_alive: bytes = KEEP_ALIVE
     rewriter: Callable[[Envelope], Rewriter] | None = None
     rewrite_response: (
-        Callable[[bytes, Envelope, Usage | None, Cost | None, JsonObject], bytes] | None
+        Callable[[bytes, RequestHead, Envelope, Usage | None, Cost | None, JsonObject], bytes]
+        | None
     ) = None
+    side: SideApi | None = None
+
+    @property
+    def api_type(self) -> str:
+        """What the ledger calls requests of this dialect."""
+        return "completions" if self.side is None else self.side.api_type
+
     path: Callable[[str, bool], str] | None = None

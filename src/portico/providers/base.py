@@ -44,6 +44,17 @@ OPEN_SERVER_PARAMETERS = (
 )
 """What servers of open-weight models (vLLM and its relatives) usually take."""
 
+SIDE_PATHS = {
+    "embeddings": "/embeddings",
+    "rerank": "/rerank",
+    "images": "/images/generations",
+    "speech": "/audio/speech",
+    "transcriptions": "/audio/transcriptions",
+}
+"""Where OpenAI-compatible servers have the APIs beside conversations, by name."""
+
+_OPENAI_LIKE = frozenset({"openai_chat", "openai_responses"})
+
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """One provider, or one server that an operator named in the settings.
@@ -63,6 +74,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         reasoning_outside_completion: its `completion_tokens` do not contain
             the reasoning tokens.
         forwarded_headers: lower-case names of what clients of the same dialect may add.
+        side_paths: paths of APIs beside conversations, by their name in `SIDE_PATHS`, where
+            they differ from those; "" for one that it does not have.
         patch_request: edits the top-level fields of a request in place. Runs
             last, and only when client and provider speak the same dialect.
         patch_chunk: edits a parsed stream chunk or a whole answer in place,
@@ -88,6 +101,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_outside_completion: bool = False
     extra_headers: tuple[tuple[str, str], ...] = ()
     forwarded_headers: frozenset[str] = frozenset()
+    side_paths: dict[str, str] = {}
     patch_request: RequestPatch | None = None
     patch_chunk: ChunkPatch | None = None
     privacy_policy_url: str | None = None
@@ -95,3 +109,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     status_page_url: str | None = None
     headquarters: str | None = None
     datacenters: tuple[str, ...] | None = None
+
+    def side_urls(self) -> dict[str, str]:
+        """The URLs of its APIs beside conversations, by name."""
+        usual = SIDE_PATHS if self.dialect in _OPENAI_LIKE else {}
+        paths = {**usual, **self.side_paths}
+        return {name: self.base_url + path for name, path in paths.items() if path}

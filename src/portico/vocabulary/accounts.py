@@ -21,6 +21,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     sum of the three output buckets. `reasoning_tokens` is the one overlap: it
     is part of `output_tokens` and says how much of it was thinking. The
     overlapping fields of the OpenAI dialect exist only at the edge.
+
+    Some models are not billed by the token. For them `input_tokens` are characters
+    (speech) and `input_audio_tokens` seconds (transcription); `flat_charges` is how often
+    the price per request is due: once, per search unit (rerank) or per image.
     """
 
     input_tokens: int = 0
@@ -34,6 +38,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     output_image_tokens: int = 0
     reasoning_tokens: int = 0
     web_search_requests: int = 0
+    flat_charges: int = 1
     estimated: bool = False
 
     @property

@@ -8,7 +8,7 @@ import msgspec
 
 from portico.dialects.anthropic_messages.response import price
 from portico.dialects.anthropic_messages.usage import encode_usage
-from portico.dialects.base import Envelope, RawFields
+from portico.dialects.base import Envelope, RawFields, RequestHead
 from portico.jsonio import JsonObject, dumps
 from portico.sse import ServerSentEvent
 from portico.vocabulary import Cost, Usage
@@ -60,7 +60,12 @@ class MessageRewriter:
 
 
 def rewrite_response(
-    body: bytes, envelope: Envelope, usage: Usage | None, cost: Cost | None, extra: JsonObject
+    body: bytes,
+    head: RequestHead,
+    envelope: Envelope,
+    usage: Usage | None,
+    cost: Cost | None,
+    extra: JsonObject,
 ) -> bytes:
     """A whole message with the price in it."""
     fields = _decode_fields(body)
