@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema_rs
 import yaml
@@ -22,6 +23,7 @@ class Schemas:
 
     def __init__(self, document: JsonObject) -> None:
         self._components: JsonObject = document["components"]["schemas"]
+        self._paths: JsonObject = document["paths"]
         self._responses = _chat_responses(document)
         self._compiled: dict[str, jsonschema_rs.Draft202012Validator] = {}
         answer = self._responses["200"]
@@ -40,6 +42,17 @@ class Schemas:
         """What is wrong with an error body of `status`; 500's shape where none is described."""
         response = self._responses.get(str(status)) or self._responses["500"]
         return self.problems(_reference(response, "application/json"), body)
+
+    def answer(self, path: str, body: object) -> list[str]:
+        """What is wrong with a whole answer of a path below the API's root."""
+        item = self._paths[path]
+        operation = item.get("post") or item["get"]
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        if "$ref" in schema:
+            return self.problems(str(schema["$ref"]).rsplit("/", 1)[-1], body)
+        name = f"answer of {path}"  # described in place, without a name
+        self._components.setdefault(name, schema)
+        return self.problems(name, body)
 
     def problems(self, name: str, body: object) -> list[str]:
         """Validate `body` against the component `name`."""
@@ -61,7 +74,7 @@ class Schemas:
         reached = _reachable(name, self._components)
         root = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "$ref": f"#/components/schemas/{name}",
+            "$ref": f"#/components/schemas/{_pointer(name)}",
             "components": {"schemas": {n: self._components[n] for n in sorted(reached)}},
         }
         return jsonschema_rs.Draft202012Validator(root)
@@ -90,6 +103,11 @@ def _chat_responses(document: JsonObject) -> JsonObject:
 
 def _reference(response: JsonObject, media_type: str) -> str:
     return str(response["content"][media_type]["schema"]["$ref"]).rsplit("/", 1)[-1]
+
+
+def _pointer(name: str) -> str:
+    """A name as part of a JSON pointer in a URL."""
+    return quote(name.replace("~", "~0").replace("/", "~1"))
 
 
 def _reachable(name: str, components: JsonObject) -> set[str]:

@@ -1,11 +1,14 @@
 """One gateway for all surfaces, in front of an upstream that plays each dialect."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
 
+from tests.conformance.schema import load_schemas
+from tests.conftest import SHARED
 from tests.e2e.process import Gateway
 from tests.surfaces.upstream import Upstream
 
@@ -50,18 +53,24 @@ provider = "{provider}"
 upstream_model = "{upstream}"
 input_modalities = ["text", "image", "file"]
 output_modalities = ["{output}"]
-price = {{ prompt = "1", completion = "5", cache_read = "0.1", cache_write = "1.25" }}
+price = {{ {price} }}
 """
+TOKENS = 'prompt = "1", completion = "5", cache_read = "0.1", cache_write = "1.25"'
+FLAT = 'prompt = "0", completion = "0", request = "0.002"'
 MODELS = (
-    ("anthropic/claude-haiku-4.5", "anthropic", "claude-haiku-4-5", "text"),
-    ("test/second", "second", "claude-second", "text"),
-    ("test/chat", "chat", "gpt-test", "text"),
-    ("test/gemini", "google-ai-studio", "gemini-test", "text"),
-    ("test/limited", "anthropic", "claude-limited", "text"),
-    ("test/two", "anthropic", "claude-limited", "text"),
-    ("test/two", "second", "claude-second", "text"),
-    ("test/forbidden", "nowhere", "x", "text"),
-    ("test/embed", "chat", "embed-test", "embeddings"),
+    ("anthropic/claude-haiku-4.5", "anthropic", "claude-haiku-4-5", "text", TOKENS),
+    ("test/second", "second", "claude-second", "text", TOKENS),
+    ("test/chat", "chat", "gpt-test", "text", TOKENS),
+    ("test/gemini", "google-ai-studio", "gemini-test", "text", TOKENS),
+    ("test/limited", "anthropic", "claude-limited", "text", TOKENS),
+    ("test/two", "anthropic", "claude-limited", "text", TOKENS),
+    ("test/two", "second", "claude-second", "text", TOKENS),
+    ("test/forbidden", "nowhere", "x", "text", TOKENS),
+    ("test/embed", "chat", "embed-test", "embeddings", TOKENS),
+    ("test/embed-second", "chat", "embed-second", "embeddings", TOKENS),
+    ("test/rerank", "chat", "rerank-test", "rerank", FLAT),
+    ("test/rerank-tokens", "chat", "rerank-tokens", "rerank", TOKENS),
+    ("test/nowhere", "anthropic", "embed-nowhere", "embeddings", TOKENS),
 )
 
 
@@ -104,8 +113,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Everything that the tests of surfaces need, started once."""
     with Upstream() as upstream:
         config = CONFIG.format(url=upstream.url) + "".join(
-            MODEL.format(id=id, provider=provider, upstream=name, output=output)
-            for id, provider, name, output in MODELS
+            MODEL.format(id=id, provider=provider, upstream=name, output=output, price=price)
+            for id, provider, name, output, price in MODELS
         )
         gateway = Gateway(
             tmp_path_factory.mktemp("surfaces"), config, environ={"UPSTREAM_SECRET": SECRET}
@@ -115,3 +124,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             yield Site(gateway=gateway, upstream=upstream)
         finally:
             gateway.stop()
+
+
+@pytest.fixture(scope="package")
+def described() -> Callable[[str, object], list[str]]:
+    """Says what is wrong with a body, by the published description of a path's answer."""
+    schemas = load_schemas(openapi())
+    return schemas.answer
+
+
+def openapi() -> Path:
+    """Where the published description is; skips the test where it is not."""
+    found = SHARED / "openrouter" / "openapi.yaml"
+    if not found.exists():
+        pytest.skip(f"the API description is not at {found}")
+    return found

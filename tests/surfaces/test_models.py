@@ -3,13 +3,9 @@
 import httpx
 import pytest
 
-from tests.conformance.schema import load_schemas
-from tests.conftest import SHARED
 from tests.surfaces.conftest import Site
 
 pytestmark = pytest.mark.io
-
-OPENAPI = SHARED / "openrouter" / "openapi.yaml"
 
 
 def get(site: Site, path: str, *, key: bool = True, **headers: str) -> httpx.Response:
@@ -19,29 +15,22 @@ def get(site: Site, path: str, *, key: bool = True, **headers: str) -> httpx.Res
     )
 
 
-@pytest.fixture(scope="module")
-def schemas():
-    if not OPENAPI.exists():
-        pytest.skip(f"the API description is not at {OPENAPI}")
-    return load_schemas(OPENAPI)
-
-
 @pytest.mark.parametrize(
-    ("path", "component"),
+    ("path", "description"),
     [
-        ("/models", "ModelsListResponse"),
-        ("/models?limit=2&offset=1", "ModelsListResponse"),
-        ("/models/user", "ModelsListResponse"),
-        ("/embeddings/models", "ModelsListResponse"),
-        ("/models/count", "ModelsCountResponse"),
-        ("/model/test/chat", "ModelResponse"),
+        ("/models", "/models"),
+        ("/models?limit=2&offset=1", "/models"),
+        ("/models/user", "/models/user"),
+        ("/embeddings/models", "/embeddings/models"),
+        ("/models/count", "/models/count"),
+        ("/model/test/chat", "/model/{author}/{slug}"),
     ],
 )
-def test_every_shape_is_as_described(site: Site, schemas, path, component):
+def test_every_shape_is_as_described(site: Site, described, path, description):
     answer = get(site, "/api/v1" + path)
 
     assert answer.status_code == 200
-    assert schemas.problems(component, answer.json()) == []
+    assert described(description, answer.json()) == []
 
 
 def test_anthropic_clients_get_their_own_list_page_by_page(site: Site):
@@ -79,8 +68,8 @@ def test_embedding_models_are_listed_apart(site: Site):
     listed = [row["id"] for row in get(site, "/api/v1/embeddings/models").json()["data"]]
     usual = [row["id"] for row in get(site, "/api/v1/models").json()["data"]]
 
-    assert listed == ["test/embed"]
-    assert "test/embed" not in usual
+    assert "test/embed" in listed
+    assert not set(listed) & set(usual)
 
 
 def test_a_key_sees_what_the_rules_leave(site: Site):

@@ -11,7 +11,16 @@ from portico.errors import GatewayError, MethodNotAllowed, NotFound
 from portico.server.asgi import PREFLIGHT, AsgiReply, ClientGone, Receive, Scope, Send
 from portico.server.auth import OPERATOR, authenticate
 from portico.server.request import Request, Route, Site
-from portico.server.surfaces import account, chat, generations, health, messages, models
+from portico.server.surfaces import (
+    account,
+    chat,
+    embeddings,
+    generations,
+    health,
+    messages,
+    models,
+    rerank,
+)
 from portico.server.surfaces.route import EXPLAIN
 from portico.vocabulary import Principal
 
@@ -21,6 +30,8 @@ ROUTES: tuple[Route, ...] = (
     chat.CHAT,
     messages.MESSAGES,
     messages.COUNT_TOKENS,
+    embeddings.EMBEDDINGS,
+    rerank.RERANK,
     models.MODELS,
     models.COUNT,
     models.OF_USER,

@@ -6,7 +6,7 @@ Contract: other-apis 2, clients 6.
 from portico.dialects import DIALECTS
 from portico.server.asgi import AsgiReply, read_body
 from portico.server.request import Request, Route, Site, answer_json
-from portico.server.surfaces.conversing import converse
+from portico.server.surfaces.answering import answer
 from portico.tokens import estimate_prompt_tokens
 
 _DIALECT = DIALECTS["anthropic_messages"]
@@ -16,7 +16,7 @@ _SESSION = b"x-claude-code-session-id"
 
 async def messages(site: Site, request: Request, reply: AsgiReply) -> None:
     """Answer a conversation in the form of Anthropic's Messages API, as JSON or as a stream."""
-    await converse(site, request, reply, _DIALECT, forwarded=_FORWARDED, session_header=_SESSION)
+    await answer(site, request, reply, _DIALECT, forwarded=_FORWARDED, session_header=_SESSION)
 
 
 async def count_tokens(site: Site, request: Request, reply: AsgiReply) -> None:

@@ -1,4 +1,4 @@
-"""What the surfaces that answer conversations share.
+"""What the surfaces that reach providers share: the way in.
 
 Such a surface is a file that names its dialect and its path. From the dialect
 follow the rest: how bodies are read, how answers and errors are written, how a
@@ -12,7 +12,7 @@ from portico.server.asgi import AsgiReply, read_body, until_disconnect
 from portico.server.request import Request, Site
 
 
-async def converse(
+async def answer(
     site: Site,
     request: Request,
     reply: AsgiReply,
@@ -21,7 +21,7 @@ async def converse(
     forwarded: tuple[bytes, ...] = (),
     session_header: bytes = b"x-session-id",
 ) -> None:
-    """Answer a conversation in `dialect`, as JSON or as a stream.
+    """Answer a request in `dialect`, as JSON or as a stream.
 
     Args:
         site: the gateway.
