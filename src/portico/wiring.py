@@ -253,6 +253,7 @@ def _quirks(provider: Provider) -> Quirks:
         output_cap_field=provider.output_cap_field,
         renamed_parameters=provider.renamed_parameters,
         reasoning_field=provider.reasoning_field,
+        replayed_reasoning=provider.replayed_reasoning,
         takes_stream_options=provider.takes_stream_options,
         patch_request=provider.patch_request,
     )

@@ -53,8 +53,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     read; `reasoning_outside_completion`: its completion count leaves reasoning
     out. Requests: what it calls the output cap, other names of parameters, how
     it takes the wish to think (`reasoning_field` "reasoning" also means that it
-    understands this gateway's own fields: it is OpenRouter), and a last edit of
-    the top-level fields in place. `output_limit_tokens` is the most the endpoint
+    understands this gateway's own fields: it is OpenRouter), how it takes earlier
+    reasoning back (as a field of the message, as parts of its content, not at all),
+    and a last edit of the top-level fields in place. `output_limit_tokens` is the most the endpoint
     can write, for dialects that insist on an output cap; None is not known.
     """
 
@@ -63,6 +64,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     output_cap_field: str = "max_tokens"
     renamed_parameters: dict[str, str] = {}
     reasoning_field: str | None = None
+    replayed_reasoning: Literal["reasoning_content", "thinking"] | None = None
     takes_stream_options: bool = True
     patch_request: Callable[[RawFields], None] | None = None
     output_limit_tokens: int | None = None

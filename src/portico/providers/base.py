@@ -70,6 +70,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         supported_parameters: as in `GET /models`; the models it serves may take fewer.
         renamed_parameters: client's name of a request field to the provider's.
         reasoning_field: how it takes the wish to think; None if it has no such field.
+        replayed_reasoning: how it takes back what a model thought earlier, as text:
+            in this field of the message, or as `thinking` parts of its content.
+            None: not at all. Signed and opaque reasoning is never sent this way.
         takes_stream_options: it accepts `stream_options.include_usage`.
         reasoning_outside_completion: its `completion_tokens` do not contain
             the reasoning tokens.
@@ -97,6 +100,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_field: (
         Literal["reasoning_effort", "reasoning", "thinking", "enable_thinking"] | None
     ) = None
+    replayed_reasoning: Literal["reasoning_content", "thinking"] | None = None
     takes_stream_options: bool = True
     reasoning_outside_completion: bool = False
     extra_headers: tuple[tuple[str, str], ...] = ()

@@ -24,6 +24,7 @@ PROVIDER = Provider(
     | REASONING_PARAMETERS
     | LOGPROB_PARAMETERS,
     reasoning_field="thinking",
+    replayed_reasoning="reasoning_content",
     patch_chunk=_patch_chunk,
     privacy_policy_url="https://cdn.deepseek.com/policies/en-US/deepseek-privacy-policy.html",
     status_page_url="https://status.deepseek.com",

@@ -10,4 +10,5 @@ PROVIDER = Provider(
     local_port=8080,
     supported_parameters=OPEN_SERVER_PARAMETERS,
     reasoning_field="reasoning_effort",
+    replayed_reasoning="reasoning_content",
 )

@@ -1,7 +1,8 @@
 """Mistral: https://docs.mistral.ai/api
 
 Its request schema is closed: unknown fields are refused, and so is any tool
-call id that is not nine letters or digits.
+call id that is not nine letters or digits. Its own fields (`safe_prompt`,
+`prompt_mode`, `prefix` on a message, `document_url` parts) pass as they are.
 """
 
 import hashlib
@@ -53,17 +54,88 @@ def _fit_ids(message: dict[str, Any]) -> bool:
 
 def _patch_request(fields: dict[str, msgspec.Raw]) -> None:
     drop_foreign_message_fields(fields)
+    if (effort := fields.get("reasoning_effort")) is not None:
+        fields["reasoning_effort"] = msgspec.Raw(_effort(loads(effort)))
     raw = fields.get("messages")
-    if raw is None or b'"tool_call' not in bytes(raw):
+    if raw is None:
         return
     messages = loads(raw)
-    changed = [_fit_ids(message) for message in messages]
+    thinks = "reasoning_effort" in fields or b"magistral" in bytes(fields.get("model", b""))
+    changed = [_fit(message, thinks=thinks) for message in messages]
+    if messages and messages[-1].get("role") == "assistant" and "prefix" not in messages[-1]:
+        messages[-1]["prefix"] = True  # what is to be continued has to say so
+        changed.append(True)
     if any(changed):
         fields["messages"] = msgspec.Raw(dumps(messages))
 
 
+def _effort(wish: str) -> bytes:
+    """There are two levels."""
+    return b'"none"' if wish in {"none", "minimal"} else b'"high"'
+
+
+def _fit(message: dict[str, Any], *, thinks: bool) -> bool:
+    """Edit one message in place; True if anything had to change."""
+    changed = _fit_ids(message)
+    role, name = message.get("role"), message.get("name")
+    if role == "developer":
+        message["role"] = "system"
+        changed = True
+    if role != "tool" and "name" in message:  # only results have one
+        del message["name"]
+        changed = True
+        if isinstance(name, str) and name:
+            message["content"] = _said_by(name, message.get("content"))
+    content = message.get("content")
+    if isinstance(content, list):
+        parts = [_document(part) for part in content if thinks or not _is_thought(part)]
+        changed = changed or parts != content
+        message["content"] = parts
+    return changed
+
+
+def _said_by(name: str, content: object) -> object:
+    if isinstance(content, str):
+        return f"{name}: {content}"
+    if isinstance(content, list):
+        return [{"type": "text", "text": f"{name}: "}, *content]
+    return content
+
+
+def _is_thought(part: object) -> bool:
+    return isinstance(part, dict) and part.get("type") == "thinking"
+
+
+def _document(part: Any) -> Any:
+    """A file by content as the `document_url` that is asked for; one by id stays a file.
+
+    https://docs.mistral.ai/capabilities/document_ai/document_qna
+    """
+    file = part.get("file") if isinstance(part, dict) and part.get("type") == "file" else None
+    if not isinstance(file, dict):
+        return part
+    if file.get("file_data") is None:
+        return {"type": "file", "file_id": file.get("file_id")}
+    document = {"type": "document_url", "document_url": file["file_data"]}
+    if file.get("filename"):
+        document["document_name"] = file["filename"]
+    return document
+
+
 def _patch_chunk(chunk: JsonObject) -> None:
     cached_tokens_into_details(chunk, field="num_cached_tokens")
+    usage = chunk.get("usage")
+    if usage and usage.get("prompt_tokens_details"):
+        _audio_into_prompt(usage)
+
+
+def _audio_into_prompt(usage: JsonObject) -> None:
+    """Voxtral counts audio beside the prompt: the total tells."""
+    audio = usage["prompt_tokens_details"].get("audio_tokens")
+    prompt, total = usage.get("prompt_tokens"), usage.get("total_tokens")
+    known = all(isinstance(count, int) for count in (audio, prompt, total))
+    if audio and known and total == prompt + audio + usage.get("completion_tokens", 0):
+        usage["prompt_tokens"] = prompt + audio
 
 
 PROVIDER = Provider(
@@ -74,6 +146,7 @@ PROVIDER = Provider(
     supported_parameters=STANDARD_PARAMETERS | {"reasoning", "reasoning_effort", "prediction"},
     renamed_parameters={"seed": "random_seed"},
     reasoning_field="reasoning_effort",
+    replayed_reasoning="thinking",
     takes_stream_options=False,
     patch_request=_patch_request,
     patch_chunk=_patch_chunk,

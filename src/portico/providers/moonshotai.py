@@ -24,6 +24,7 @@ PROVIDER = Provider(
     supported_parameters=STANDARD_PARAMETERS - {"seed", "parallel_tool_calls"}
     | REASONING_PARAMETERS,
     reasoning_field="thinking",
+    replayed_reasoning="reasoning_content",
     patch_chunk=_patch_chunk,
     privacy_policy_url="https://platform.moonshot.ai/docs/agreement/userprivacy",
     terms_of_service_url="https://platform.moonshot.ai/docs/agreement/modeluse",

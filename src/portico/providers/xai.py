@@ -21,6 +21,7 @@ PROVIDER = Provider(
     | {"web_search_options"},
     output_cap_field="max_completion_tokens",
     reasoning_field="reasoning_effort",
+    replayed_reasoning="reasoning_content",
     reasoning_outside_completion=True,
     privacy_policy_url="https://x.ai/legal/privacy-policy",
     terms_of_service_url="https://x.ai/legal/terms-of-service-enterprise",

@@ -11,6 +11,7 @@ PROVIDER = Provider(
     - {"seed", "frequency_penalty", "presence_penalty", "structured_outputs", "parallel_tool_calls"}
     | REASONING_PARAMETERS,
     reasoning_field="thinking",
+    replayed_reasoning="reasoning_content",
     privacy_policy_url="https://docs.z.ai/legal-agreement/privacy-policy",
     terms_of_service_url="https://docs.z.ai/legal-agreement/terms-of-use",
     headquarters="SG",

@@ -211,3 +211,34 @@ def test_every_recorded_request_is_understood_and_keeps_its_conversation():
         assert len(received["messages"]) == len(request["messages"]), record["id"]
         checked += 1
     assert checked > 500
+
+
+OPEN = [{"type": "reasoning.text", "text": "Hm", "format": "unknown", "index": 0}]
+SIGNED = [
+    {"type": "reasoning.text", "text": "Hm", "signature": "S", "format": "anthropic-claude-v1"}
+]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "thought"),
+    [
+        ({"reasoning_details": OPEN, "reasoning": "Hm"}, "Hm"),
+        ({"reasoning_content": "Hm"}, "Hm"),
+        ({"reasoning": "Hm"}, "Hm"),
+        ({"reasoning_details": SIGNED, "reasoning": "Hm"}, None),
+        ({"reasoning_details": [{"type": "reasoning.encrypted", "data": "B"}]}, None),
+    ],
+)
+def test_thoughts_of_open_models_go_back_where_a_provider_takes_them(earlier, thought):
+    said = {"role": "assistant", "content": "4", **earlier}
+    head = read_head(body(messages=[{"role": "user", "content": "?"}, said]))
+
+    quirks = Quirks(replayed_reasoning="reasoning_content")
+    back, _ = upstream_body(head, "m", frozenset(), quirks)
+    stripped, _ = upstream_body(head, "m", frozenset(), Quirks())
+
+    plain = {"role": "assistant", "content": "4"}
+    assert json.loads(back)["messages"][1] == plain | (
+        {"reasoning_content": thought} if thought else {}
+    )
+    assert json.loads(stripped)["messages"][1] == plain

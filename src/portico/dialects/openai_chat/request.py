@@ -14,6 +14,7 @@ import msgspec
 from portico.dialects.base import PARAMETERS, Quirks, RawFields, RequestHead
 from portico.dialects.checks import asked_models, check_session_id, prompt_bytes, read_body
 from portico.dialects.fields import finished_body, raw
+from portico.dialects.openai_chat.reasoning import decode_reasoning
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, loads
 
@@ -210,7 +211,7 @@ def finish_body(
         if not (native and name in {"plugins", "transforms", "cache_control"}):
             del fields[name]
     if not native:
-        _strip_message_fields(fields)
+        _strip_message_fields(fields, quirks)
     _set_output_cap(fields, quirks)
     _set_stream(fields, quirks, stream=stream)
     dropped = sent - supported - _NEVER_DROPPED if supported else _NOTHING
@@ -277,7 +278,7 @@ def _level(wish: _Reasoning) -> str | None:
     return "medium" if wish.max_tokens else None
 
 
-def _strip_message_fields(fields: RawFields) -> None:
+def _strip_message_fields(fields: RawFields, quirks: Quirks) -> None:
     """Take out what only this gateway understands; strict providers refuse it.
 
     The messages keep their exact bytes unless there is something to take out.
@@ -288,8 +289,28 @@ def _strip_message_fields(fields: RawFields) -> None:
             continue
         items = loads(sent)
         for item in items:
+            thought = _thought(item) if quirks.replayed_reasoning else ""
             _strip(item)
+            if thought and quirks.replayed_reasoning == "reasoning_content":
+                item["reasoning_content"] = thought
+            elif thought:
+                item["content"] = _with_thought(item.get("content"), thought)
         fields[name] = raw(items)
+
+
+def _thought(item: JsonObject) -> str:
+    """What an open model thought, as text: signed and opaque reasoning is another family's."""
+    if item.get("role") != "assistant":
+        return ""
+    items = [one for one in decode_reasoning(item) if one.format in {None, "unknown"}]
+    return "".join(one.text for one in items if isinstance(one.text, str) and not one.signature)
+
+
+def _with_thought(content: object, thought: str) -> list[object]:
+    """A content that begins with a `thinking` part, as Mistral writes it."""
+    rest = [{"type": "text", "text": content}] if isinstance(content, str) and content else content
+    part = {"type": "thinking", "thinking": [{"type": "text", "text": thought}]}
+    return [part, *(rest if isinstance(rest, list) else ())]
 
 
 def _strip(item: JsonObject) -> None:
