@@ -176,6 +176,7 @@ class Answering:
             else:
                 await self._whole(answer, seen)
             watch.settling()
+            seen.held_up = watch.held_up
             self._attempts.append(seen.record(len(self._attempts), None))
             self._observe(seen, None)
             await self._complete(seen, delivery)
@@ -191,7 +192,7 @@ class Answering:
     def _observe(self, seen: Seen, error: UpstreamError | None) -> None:
         """Tell the tracker, unless it was the client's fault."""
         now_s = self._resources.clock_s()
-        observation = seen.observation(error, now_s)
+        observation = seen.observation(error, now_s, self._head)
         if observation is not None:
             self._resources.health.record(seen.candidate, observation, now_s)
 

@@ -139,6 +139,7 @@ def _candidate(
         "latency_s": _percentiles(measured.latency_s),
         "throughput_tps": _percentiles(measured.throughput_tps),
         "uptime_5m": measured.uptime_5m,
+        "tool_calls": measured.tool_record and msgspec.to_builtins(measured.tool_record),
         "estimated_cost": picousd_to_usd(estimate.cost_picousd),
         "highest_cost": picousd_to_usd(estimate.most_picousd),
     }

@@ -1,15 +1,17 @@
 """What has been seen of one attempt, and how that reads in the ledger."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from portico.dialects import Dialect, Envelope, Quirks, RequestHead, StreamRelay, verbatim
+from portico.dialects.tool_schemas import declared_tools
 from portico.errors import CassetteMiss, UpstreamError, UpstreamRateLimited, UpstreamRejected
 from portico.jsonio import JsonObject
 from portico.resources import Resources
 from portico.routing.facts import Candidate
 from portico.routing.health import Observation
+from portico.routing.tool_calls import broken_call
 from portico.tokens import estimate_tokens
 from portico.vocabulary import AttemptRecord, ChatResponse, Cost, Finish, Usage
 
@@ -19,7 +21,8 @@ _NO_QUIRKS = Quirks()
 
 class Seen:
     """Filled in as the attempt goes on: the upstream's status, then a relay (streams) or
-    a whole response with its `body`, and when the first of it came."""
+    a whole response with its `body`, and when the first of it came. `held_up`: it had to
+    wait for the client, so its pace is not the provider's."""
 
     def __init__(self, candidate: Candidate, surface: Dialect, resources: Resources) -> None:
         access = resources.providers[candidate.endpoint.provider]
@@ -37,6 +40,7 @@ class Seen:
         self.response: ChatResponse | None = None
         self.body = b""
         self.first_token_s: float | None = None
+        self.held_up = False
 
     @property
     def counted(self) -> Usage | None:
@@ -101,7 +105,9 @@ class Seen:
             upstream_id=self._upstream_id(),
         )
 
-    def observation(self, error: UpstreamError | None, now_s: float) -> Observation | None:
+    def observation(
+        self, error: UpstreamError | None, now_s: float, head: RequestHead
+    ) -> Observation | None:
         """What the attempt says of the endpoint; None where the client is to blame."""
         if isinstance(error, UpstreamRateLimited):
             return Observation(fault="limited", wait_s=error.retry_after_s)
@@ -114,10 +120,27 @@ class Seen:
         # a whole answer comes at once: its tokens took all the time there was
         writing_s = now_s - (self.started_s if self.response is not None else first_s)
         tokens = usage.completion_tokens if usage is not None and not usage.estimated else 0
+        measured = tokens and writing_s > 0 and not self.held_up
         return Observation(
             latency_s=first_s - self.started_s,
-            throughput_tps=tokens / writing_s if tokens and writing_s > 0 else None,
+            throughput_tps=tokens / writing_s if measured else None,
+            tool_calls=self._judged_calls(head),
         )
+
+    def _judged_calls(self, head: RequestHead) -> Literal["fine", "broken"] | None:
+        """Whether the tool calls that the answer ended in can be used; None without any."""
+        raw, finish = head.fields.get("tools"), self._finish()
+        if raw is None or finish is None or finish.reason != "tool_calls":
+            return None
+        tools = declared_tools(bytes(raw))
+        if tools is None:
+            return None
+        if self.relay is not None:
+            calls = [(name, "".join(rest)) for name, *rest in self.relay.tool_calls.values()]
+        else:
+            choices = self.response.choices if self.response is not None else ()
+            calls = [(call.name, call.arguments) for c in choices for call in c.tool_calls]
+        return "fine" if broken_call(calls, tools) is None else "broken"
 
     def facts(self, created_s: float, *, failed: bool) -> dict[str, Any]:
         """The fields of a `Generation` that this attempt decides."""

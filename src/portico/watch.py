@@ -19,13 +19,14 @@ class Watch:
     Until `begun()` the deadline is `first_s`; then, after each `reads += 1`, an
     idle time, found out within a quarter more. `total_s` counts from the start.
     While `sending` it is the client who is waited for: that is no silence, and
-    does not count towards the total. `settling()` ends all deadlines: what
+    does not count towards the total; `held_up` tells that it happened. `settling()` ends all deadlines: what
     remains is ours to do, not the provider's.
     """
 
     def __init__(self, deadlines: Deadlines, *, first_s: float) -> None:
         self.reads = 0
         self.sending = False
+        self.held_up = False
         self._deadlines = deadlines
         self._first_s = first_s
         self._seen = 0
@@ -71,7 +72,9 @@ class Watch:
         pause_s = self._deadlines.idle_s / _LOOKS_PER_SILENCE
         silent = self._seen == self.reads and not self.sending
         self._silent_s = self._silent_s + pause_s if silent else 0.0
-        self._ends_s += pause_s if self.sending else 0.0
+        if self.sending:
+            self.held_up = True
+            self._ends_s += pause_s
         self._seen = self.reads
         if self._silent_s > self._deadlines.idle_s:
             self._end("fell silent in the middle of its answer")

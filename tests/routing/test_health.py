@@ -3,7 +3,7 @@
 import pytest
 
 from portico.routing.facts import Candidate
-from portico.routing.health import HealthPolicy, HealthTracker, Observation
+from portico.routing.health import HealthPolicy, HealthTracker, Observation, ToolRecord
 from portico.vocabulary import Endpoint
 
 ENDPOINT = Endpoint(model="m", provider="a", tag="a", upstream_model="m")
@@ -197,6 +197,15 @@ def test_percentiles_cover_five_minutes():
     assert latency.p99 == pytest.approx(2.0, rel=0.05)
     assert tracker.snapshot(1290.0).of(ENDPOINT).latency_s is not None
     assert tracker.snapshot(1400.0).of(ENDPOINT).latency_s is None
+
+
+def test_a_record_of_tool_calls_is_kept_for_a_day():
+    calls = [Observation(tool_calls=word) for word in ("fine", "broken", "fine")]
+    tracker = tracker_after(FINE, *calls)
+
+    assert tracker.snapshot(1001.0).of(ENDPOINT).tool_record == ToolRecord(calls=3, errors=1)
+    assert tracker.snapshot(1001.0 + 90_000).of(ENDPOINT).tool_record is None
+    assert tracker_after(FINE, FAULT).snapshot(1001.0).of(ENDPOINT).tool_record is None
 
 
 def test_uptime_is_a_percentage_over_its_own_window():

@@ -20,8 +20,8 @@ from routing_samples import (
 )
 
 from portico.routing import Conditions, Credential, Needs, plan
-from portico.routing.health import HealthSnapshot
-from portico.routing.needs import Remembered, ToolRecord, health_view
+from portico.routing.health import EndpointHealth, HealthSnapshot, ToolRecord
+from portico.routing.needs import Remembered, health_view
 
 ABC = model(endpoint("a", 1), endpoint("b", 2), endpoint("c", 3))
 
@@ -386,14 +386,19 @@ def test_the_plan_says_whose_key_it_is_and_lists_each_endpoint_once_without_them
 
 
 def records(**by_tag):
-    return {(ORCA, tag): ToolRecord(calls=c, errors=e) for tag, (c, e) in by_tag.items()}
+    return health(
+        **{
+            tag: EndpointHealth(tool_record=ToolRecord(calls=calls, errors=errors))
+            for tag, (calls, errors) in by_tag.items()
+        }
+    )
 
 
 MANY = model(*(endpoint(tag) for tag in "vwxyz"))
 
 
 def test_exacto_sorts_by_broken_tool_calls_and_leaves_what_is_not_known_behind():
-    conditions = Conditions(tool_records=records(a=(100, 9), b=(100, 1), c=(10, 0)))
+    conditions = Conditions(health=records(a=(100, 9), b=(100, 1), c=(10, 0)))
 
     assert "".join(tags(target(ABC, variant="exacto"), conditions=conditions)) == "bac"
 
@@ -413,7 +418,7 @@ def test_auto_exacto_puts_endpoints_last_that_break_tool_calls_far_more_often(
 ):
     conditions = Conditions(
         auto_exacto=auto,
-        tool_records=records(v=(60, 30), w=(60, 0), x=(60, 1), y=(60, 0), z=(60, 1)),
+        health=records(v=(60, 30), w=(60, 0), x=(60, 1), y=(60, 0), z=(60, 1)),
     )
     lasts = {
         tags(MANY, preferences, conditions=conditions, parameters=frozenset(sent), seed=seed)[-1]
@@ -424,7 +429,7 @@ def test_auto_exacto_puts_endpoints_last_that_break_tool_calls_far_more_often(
 
 
 def test_too_few_tool_calls_say_nothing():
-    conditions = Conditions(auto_exacto=True, tool_records=records(v=(49, 49), w=(60, 0)))
+    conditions = Conditions(auto_exacto=True, health=records(v=(49, 49), w=(60, 0)))
     lasts = {
         tags(MANY, conditions=conditions, parameters=frozenset({"tools"}), seed=seed)[-1]
         for seed in range(40)

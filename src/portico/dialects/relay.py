@@ -19,6 +19,7 @@ from portico.vocabulary import (
     StreamUsage,
     TextDelta,
     ToolCallDelta,
+    ToolCallStart,
     Usage,
 )
 
@@ -30,7 +31,8 @@ class StreamRelay:
 
     `usage`, `finish`, `start` and `service_tier` are what the upstream said so
     far; `output_chars` counts text, reasoning and arguments, for an estimate
-    when no usage comes. `error` is why the stream ended badly, None so far.
+    when no usage comes. `tool_calls` are the name and the fragments of arguments
+    of each call. `error` is why the stream ended badly, None so far.
     """
 
     def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
@@ -40,6 +42,7 @@ class StreamRelay:
         self.service_tier: str | None = None
         self.error: UpstreamError | None = None
         self.output_chars = 0
+        self.tool_calls: dict[tuple[int, int], list[str]] = {}
         self._parser = SSEParser()
         self._decoder = decoder
         self._encoder = encoder
@@ -106,6 +109,10 @@ class StreamRelay:
             self.output_chars += len(event.text)
         elif isinstance(event, ToolCallDelta):
             self.output_chars += len(event.arguments)
+            call = self.tool_calls.setdefault((event.choice, event.index), [""])
+            call.append(event.arguments)
+        elif isinstance(event, ToolCallStart):
+            self.tool_calls[event.choice, event.index] = [event.name]
         elif isinstance(event, ReasoningDelta):
             self.output_chars += len(event.item.text or event.item.summary or "")
         elif isinstance(event, StreamUsage):

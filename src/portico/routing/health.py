@@ -24,6 +24,14 @@ class Percentiles(msgspec.Struct, frozen=True, kw_only=True):
     p99: float
 
 
+class ToolRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """How an endpoint calls tools: answers of the last day that ended in tool calls, and those
+    of them in error (arguments that are not JSON, an unknown tool, a broken schema)."""
+
+    calls: int
+    errors: int
+
+
 class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint as observed here.
 
@@ -32,6 +40,7 @@ class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
     requests that it gets, below 1 for a while after a probe. `latency_s` is from the
     request to the first token, `throughput_tps` completion tokens per second;
     None: not measured. Uptimes are percentages, None below a minimum sample.
+    `tool_record` is None while it has called no tool.
     """
 
     outage: bool = False
@@ -42,6 +51,7 @@ class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
     uptime_5m: float | None = None
     uptime_30m: float | None = None
     uptime_1d: float | None = None
+    tool_record: ToolRecord | None = None
 
     @property
     def stable(self) -> bool:
@@ -103,13 +113,15 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
     `fault` "endpoint": a 5xx, no connection, a deadline, a broken answer, the
     operator's key refused. "limited": 429. None: it answered. What the client
-    caused is not observed at all. `wait_s` is the wait that a failure asked for.
+    caused is not observed at all. `wait_s` is the wait that a failure asked for,
+    `tool_calls` what became of the tool calls that an answer ended in.
     """
 
     fault: Literal["endpoint", "limited"] | None = None
     latency_s: float | None = None
     throughput_tps: float | None = None
     wait_s: float | None = None
+    tool_calls: Literal["fine", "broken"] | None = None
 
 
 class HealthTracker:
@@ -185,6 +197,7 @@ class _State:
         self._folded_s = float("-inf")
         self._latency = Histogram(slot_s=30.0, slots=11)
         self._throughput = Histogram(slot_s=30.0, slots=11)
+        self._tools = Counts(slot_s=1800.0, slots=48)
 
     def take(self, seen: Observation, credential: str | None, now_s: float) -> None:
         if seen.fault == "limited":
@@ -201,6 +214,8 @@ class _State:
             self._latency.add(now_s, seen.latency_s)
         if seen.throughput_tps is not None:
             self._throughput.add(now_s, seen.throughput_tps)
+        if seen.tool_calls is not None:
+            self._tools.add(now_s, good=seen.tool_calls == "fine")
         if good:
             self._recover(now_s)
         else:
@@ -321,7 +336,12 @@ class _State:
             uptime_5m=self._long["uptime_5m"].share(now_s),
             uptime_30m=self._long["uptime_30m"].share(now_s),
             uptime_1d=self._long["uptime_1d"].share(now_s),
+            tool_record=self._tool_record(now_s),
         )
+
+    def _tool_record(self, now_s: float) -> ToolRecord | None:
+        fine, broken = self._tools.totals(now_s)
+        return ToolRecord(calls=fine + broken, errors=broken) if fine + broken else None
 
 
 def _percentiles(histogram: Histogram, now_s: float) -> Percentiles | None:
@@ -339,4 +359,5 @@ __all__ = [
     "HealthTracker",
     "Observation",
     "Percentiles",
+    "ToolRecord",
 ]

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from portico.routing.facts import EndpointKey, ModelFacts
-from portico.routing.health import EndpointHealth, HealthSnapshot
+from portico.routing.health import EndpointHealth, HealthSnapshot, ToolRecord
 from portico.routing.preferences import ProviderPreferences
 from portico.routing.variants import PLAIN, Variant
 from portico.vocabulary import Model, ServiceTier
@@ -87,14 +87,6 @@ class Restrictions(msgspec.Struct, frozen=True, kw_only=True):
     deny_training: bool = False
 
 
-class ToolRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """How an endpoint calls tools: answers that ended in tool calls, and those of them in error
-    (arguments that are not JSON, an unknown tool, a broken schema)."""
-
-    calls: int
-    errors: int
-
-
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     """Where the last answer of a conversation came from."""
 
@@ -107,12 +99,13 @@ class HealthView(msgspec.Struct, frozen=True, kw_only=True):
     """A health snapshot with the few endpoints picked out that planning treats apart.
 
     `out` fail at present, or were told to wait; of these, the breaker of `ejected`
-    is open. Both are empty most of the time.
+    is open. Both are empty most of the time. `tool_records` are of those that called tools.
     """
 
     known: Mapping[EndpointKey, EndpointHealth] = {}
     out: frozenset[EndpointKey] = frozenset()
     ejected: frozenset[EndpointKey] = frozenset()
+    tool_records: Mapping[EndpointKey, ToolRecord] = {}
 
 
 def health_view(snapshot: HealthSnapshot) -> HealthView:
@@ -120,7 +113,8 @@ def health_view(snapshot: HealthSnapshot) -> HealthView:
     known = snapshot.endpoints
     ejected = frozenset(key for key, health in known.items() if health.breaker == "open")
     out = frozenset(key for key, health in known.items() if health.outage)
-    return HealthView(known=known, out=out | ejected, ejected=ejected)
+    records = {key: health.tool_record for key, health in known.items() if health.tool_record}
+    return HealthView(known=known, out=out | ejected, ejected=ejected, tool_records=records)
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +124,6 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     provider that is not in it has one key and needs no name for it.
     `remembered` is of this conversation. `affinity` is the (model slug, tag) of
     the endpoint that alone can read the conversation's opaque reasoning.
-    `tool_records` are by the same.
     """
 
     health: HealthView = HealthView()
@@ -138,7 +131,6 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     restrictions: tuple[Restrictions, ...] = ()
     ignore_unsupported_tools: bool = False
     auto_exacto: bool = False
-    tool_records: Mapping[EndpointKey, ToolRecord] = {}
     remembered: Remembered | None = None
     affinity: EndpointKey | None = None
 

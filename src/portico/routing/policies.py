@@ -142,7 +142,7 @@ def demote_bad_tool_callers(
 
 
 def _tool_error_rate(facts: EndpointFacts, conditions: Conditions) -> float | None:
-    record = conditions.tool_records.get(facts.key)
+    record = conditions.health.tool_records.get(facts.key)
     if record is None or record.calls < LEAST_TOOL_CALLS:
         return None
     return record.errors / record.calls

@@ -160,6 +160,8 @@ class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
             endpoint of the model takes them: an error, or the tools are ignored.
         allow_shared_after_byok: when a key that came with the request fails,
             use the gateway's own key of that provider and charge for it.
+        auto_exacto: put endpoints last, for requests with tools, that break tool
+            calls far more often than the others of their model.
         sticky_idle_s: seconds for which a conversation is kept at the endpoint
             whose cache holds it.
     """
@@ -171,6 +173,7 @@ class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
     data_collection: Literal["allow", "deny"] = "allow"
     tools_unsupported: Literal["error", "ignore"] = "error"
     allow_shared_after_byok: bool = False
+    auto_exacto: bool = False
     sticky_idle_s: Seconds = 600.0
 
 

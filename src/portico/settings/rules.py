@@ -21,6 +21,7 @@ def routing_rules(settings: Settings, resolved: ResolvedProviders) -> RoutingRul
         restrictions=() if own == Restrictions() else (own,),
         credentials=resolved.credentials,
         ignore_unsupported_tools=said.tools_unsupported == "ignore",
+        auto_exacto=said.auto_exacto,
         shared_after_byok=said.allow_shared_after_byok,
         sticky_idle_ms=round(said.sticky_idle_s * 1000),
     )
