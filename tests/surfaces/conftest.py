@@ -56,6 +56,7 @@ output_modalities = ["{output}"]
 price = {{ {price} }}
 """
 TOKENS = 'prompt = "1", completion = "5", cache_read = "0.1", cache_write = "1.25"'
+SECONDS = 'prompt = "0", completion = "0", input_audio = "100"'
 FLAT = 'prompt = "0", completion = "0", request = "0.002"'
 MODELS = (
     ("anthropic/claude-haiku-4.5", "anthropic", "claude-haiku-4-5", "text", TOKENS),
@@ -68,6 +69,17 @@ MODELS = (
     ("test/forbidden", "nowhere", "x", "text", TOKENS),
     ("test/embed", "chat", "embed-test", "embeddings", TOKENS),
     ("test/embed-second", "chat", "embed-second", "embeddings", TOKENS),
+    ("test/voice", "chat", "voice-test", "speech", 'prompt = "15", completion = "0"'),
+    ("test/ears", "chat", "ears-test", "transcription", SECONDS),
+    ("test/ears-tokens", "chat", "ears-tokens", "transcription", TOKENS),
+    ("test/brush", "chat", "gpt-image-test", "image", TOKENS),
+    (
+        "test/brush-flat",
+        "chat",
+        "flux-test",
+        "image",
+        'prompt = "0", completion = "0", request = "0.04"',
+    ),
     ("test/rerank", "chat", "rerank-test", "rerank", FLAT),
     ("test/rerank-tokens", "chat", "rerank-tokens", "rerank", TOKENS),
     ("test/nowhere", "anthropic", "embed-nowhere", "embeddings", TOKENS),

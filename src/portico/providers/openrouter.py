@@ -10,6 +10,7 @@ PROVIDER = Provider(
     supported_parameters=OPEN_SERVER_PARAMETERS
     | {"top_a", "prediction", "verbosity", "web_search_options"},
     reasoning_field="reasoning",
+    side_paths={"images": "/images"},
     privacy_policy_url="https://openrouter.ai/privacy",
     terms_of_service_url="https://openrouter.ai/terms",
     status_page_url="https://status.openrouter.ai",

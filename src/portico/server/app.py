@@ -13,10 +13,12 @@ from portico.server.auth import OPERATOR, authenticate
 from portico.server.request import Request, Route, Site
 from portico.server.surfaces import (
     account,
+    audio,
     chat,
     embeddings,
     generations,
     health,
+    images,
     messages,
     models,
     rerank,
@@ -32,6 +34,10 @@ ROUTES: tuple[Route, ...] = (
     messages.COUNT_TOKENS,
     embeddings.EMBEDDINGS,
     rerank.RERANK,
+    images.IMAGES,
+    images.GENERATIONS,
+    audio.SPEECH,
+    audio.TRANSCRIPTIONS,
     models.MODELS,
     models.COUNT,
     models.OF_USER,

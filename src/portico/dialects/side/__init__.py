@@ -5,9 +5,12 @@ the provider in its own bytes, what comes back in the provider's, with the price
 What is billed differs: tokens, characters, seconds, search units, images.
 """
 
-from portico.dialects.side import embeddings, rerank
+from portico.dialects.side import embeddings, images, rerank, speech, transcriptions
 
 EMBEDDINGS = embeddings.DIALECT
+IMAGES = images.DIALECT
 RERANK = rerank.DIALECT
+SPEECH = speech.DIALECT
+TRANSCRIPTIONS = transcriptions.DIALECT
 
-__all__ = ["EMBEDDINGS", "RERANK"]
+__all__ = ["EMBEDDINGS", "IMAGES", "RERANK", "SPEECH", "TRANSCRIPTIONS"]

@@ -5,6 +5,8 @@ follow the rest: how bodies are read, how answers and errors are written, how a
 stream is kept alive and how it ends.
 """
 
+from collections.abc import Callable
+
 from portico.dialects import Dialect
 from portico.resources import Call
 from portico.routing.credentials import parse_request_keys
@@ -20,6 +22,7 @@ async def answer(
     *,
     forwarded: tuple[bytes, ...] = (),
     session_header: bytes = b"x-session-id",
+    translate: Callable[[bytes, str | None], bytes] | None = None,
 ) -> None:
     """Answer a request in `dialect`, as JSON or as a stream.
 
@@ -30,12 +33,16 @@ async def answer(
         dialect: the client's.
         forwarded: lower-case names of headers that upstreams of the same dialect may get.
         session_header: names the conversation where `x-session-id` does not.
+        translate: (body, content type) -> the body in the dialect, where clients send
+            it in another form too.
 
     Raises:
         GatewayError: refused before anything was held or sent.
         ClientGone: the client hung up.
     """
     body = await read_body(request.headers, request.receive, site.max_body_bytes)
+    if translate is not None:
+        body = translate(body, request.header(b"content-type"))
     call = Call(
         principal=request.who(),
         body=body,

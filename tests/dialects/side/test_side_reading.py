@@ -1,0 +1,87 @@
+"""Laws of the APIs beside conversations: forms survive a round trip, nothing crashes a reader."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portico.dialects import Envelope, Quirks
+from portico.dialects.side import EMBEDDINGS, IMAGES, RERANK, SPEECH, TRANSCRIPTIONS
+from portico.dialects.side.forms import Part, form_type, read_form, transcription_json, write_form
+from portico.errors import InvalidRequest, UpstreamError
+from portico.jsonio import dumps
+from portico.vocabulary import Cost
+
+ALL = (EMBEDDINGS, IMAGES, RERANK, SPEECH, TRANSCRIPTIONS)
+ENVELOPE = Envelope(generation_id="gen-1", created_s=1, model="a/b", provider="A")
+names = st.from_regex(r"[a-z_]{1,12}", fullmatch=True)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 300) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(
+            ["data", "embedding", "index", "relevance_score", "results", "text", "format",
+             "usage", "seconds", "prompt_tokens", "b64_json", "duration", "content", "type"]
+        ),
+        inner,
+        max_size=4,
+    ),
+    max_leaves=12,
+)  # fmt: skip
+bodies = st.dictionaries(
+    st.sampled_from(
+        ["model", "models", "input", "query", "documents", "top_n", "prompt", "n", "voice",
+         "input_audio", "response_format", "encoding_format", "input_references", "provider"]
+    ),
+    values,
+)  # fmt: skip
+PLAIN = {
+    "embeddings": {"model": "a/b", "input": ["x", "y"], "encoding_format": "base64"},
+    "images": {"model": "a/b", "prompt": "x", "output_format": "png"},
+    "rerank": {"model": "a/b", "query": "q", "documents": ["x", {"text": "y"}]},
+    "speech": {"model": "a/b", "input": "x"},
+    "transcriptions": {"model": "a/b", "input_audio": {"data": "AAAA", "format": "mp3"}},
+}
+
+
+@given(st.lists(st.builds(Part, name=names, data=st.binary(max_size=80)), min_size=1, max_size=5))
+def test_a_form_reads_as_it_was_written(parts):
+    body = write_form(parts)
+
+    assert read_form(body, form_type(body)) == parts
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_form_or_a_mistake(body):
+    for data in (body, b"--x\r\n" + body + b"\r\n--x--"):
+        with contextlib.suppress(InvalidRequest):
+            transcription_json(data, "multipart/form-data; boundary=x")
+
+
+@pytest.mark.parametrize("dialect", ALL, ids=lambda d: d.name)
+@given(body=bodies)
+def test_any_json_is_a_request_or_a_mistake(dialect, body):
+    try:
+        head = dialect.read_head(dumps(body))
+        dialect.upstream_body(head, "m", frozenset(), Quirks())
+    except InvalidRequest:
+        return
+    assert head.models
+    assert not head.stream
+
+
+@pytest.mark.parametrize("dialect", ALL, ids=lambda d: d.name)
+@given(
+    answer=st.dictionaries(st.sampled_from(["data", "results", "text", "usage", "meta"]), values)
+)
+def test_what_is_taken_for_an_answer_can_be_written(dialect, answer):
+    head = dialect.read_head(dumps(PLAIN[dialect.name]))
+    body = dumps(answer)
+    try:
+        response = dialect.decode_response(body, Quirks())
+    except UpstreamError:
+        return
+    usage = response.usage or head.billed
+
+    assert dialect.rewrite_response(body, head, ENVELOPE, usage, Cost(), {})
