@@ -142,6 +142,15 @@ def test_what_comes_after_the_terminator_is_not_relayed():
     assert content_of(out) == "Hi"
 
 
+def test_an_event_cut_off_after_the_terminator_is_not_read():
+    upstream = (GOLDEN / "text.upstream.sse").read_bytes()
+    relay = relay_between(CHAT, CHAT, Quirks(), envelope())
+
+    relay_bytes(relay, [upstream + b"data: [DON"])
+
+    assert relay.error is None
+
+
 @pytest.mark.parametrize(
     ("deltas", "text"),
     [

@@ -84,7 +84,8 @@ class StreamRelay:
         out: list[bytes] = []
         try:
             for event in self._parser.close():
-                self._relay(event, out)
+                if not self._decoder.done:  # what follows may have been cut off in reading
+                    self._relay(event, out)
             self._emit(self._decoder.close(), out)
         except UpstreamError as error:
             self.error = error
