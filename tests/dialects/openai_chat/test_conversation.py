@@ -71,9 +71,21 @@ def test_tool_choices(value, choice):
     assert decoded(tool_choice=value).tool_choice == choice
 
 
+def test_allowed_tools_leave_only_those():
+    tools = [{"type": "function", "function": {"name": name}} for name in ("f", "g", "h")]
+    allowed = {"mode": "required", "tools": [tools[2], tools[0]]}
+
+    request = decoded(tools=tools, tool_choice={"type": "allowed_tools", "allowed_tools": allowed})
+
+    assert [tool.name for tool in request.tools] == ["f", "h"]
+    assert request.tool_choice == ToolChoice(mode="required")
+
+
 @pytest.mark.parametrize(
     "fields",
     [
+        {"tool_choice": {"type": "allowed_tools", "allowed_tools": {"tools": []}}},
+        {"tool_choice": {"type": "allowed_tools"}},
         {"tools": [{"type": "function"}]},
         {"tool_choice": {"type": "function"}},
         {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},

@@ -64,7 +64,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
     try:
         messages = _messages(body)
         tools = tuple(_tool(tool) for tool in body.get("tools") or ())
-        choice = _tool_choice(body.get("tool_choice"))
+        choice, tools = _tool_choice(body.get("tool_choice"), tools)
     except ShapeError as error:
         raise InvalidRequest(f"messages or tools cannot be read: {error!r}") from None
     stop = body.get("stop")
@@ -200,14 +200,30 @@ def _tool(body: JsonObject) -> Tool:
     )
 
 
-def _tool_choice(value: str | JsonObject | None) -> ToolChoice | None:
+def _tool_choice(
+    value: str | JsonObject | None, tools: tuple[Tool, ...]
+) -> tuple[ToolChoice | None, tuple[Tool, ...]]:
+    """The choice, and the tools that it leaves: `allowed_tools` names those."""
     if value is None:
-        return None
-    if isinstance(value, dict):
-        return ToolChoice(mode="named", name=value["function"]["name"])
-    if value in {"required", "any"}:
-        return ToolChoice(mode="required")
-    return ToolChoice(mode="none" if value == "none" else "auto")
+        return None, tools
+    if not isinstance(value, dict):
+        if value in {"required", "any"}:
+            return ToolChoice(mode="required"), tools
+        return ToolChoice(mode="none" if value == "none" else "auto"), tools
+    if value.get("type") != "allowed_tools":
+        return ToolChoice(mode="named", name=_chosen(value)), tools
+    allowed = value["allowed_tools"]
+    names = {_chosen(tool) for tool in allowed["tools"]}
+    left = tuple(tool for tool in tools if tool.name in names)
+    if not left:
+        raise ValueError("tool_choice: allowed_tools names none of the tools")
+    return ToolChoice(mode="required" if allowed.get("mode") == "required" else "auto"), left
+
+
+def _chosen(value: JsonObject) -> str:
+    """The name of the tool that a choice points to."""
+    name: str = (value.get("function") or value["custom"])["name"]
+    return name
 
 
 def _wish(body: JsonObject) -> ReasoningWish | None:
