@@ -39,14 +39,11 @@ def model_of(number: int) -> str:
     return f"conformance/{number}"
 
 
-def upstream_model_of(number: int, record: Record, api: Api) -> str:
+def upstream_model_of(number: int, record: Record) -> str:
     """The upstream's name of the model: it ends in the record's number.
 
-    Other dialects than the client's own have rules for families of models, which
-    they know by the name.
+    Dialects and providers have rules for families of models, which they know by the name.
     """
-    if api.understand is None:
-        return f"record-{number}"
     name = re.sub(r"[^A-Za-z0-9._:-]+", "-", record.model) or "unnamed"
     return f"{name}.record-{number}"
 
@@ -70,7 +67,7 @@ def configuration(
             "[[models]]",
             f'id = "{model_of(number)}"',
             f'provider = "{slug_of(record.provider, api)}"',
-            f'upstream_model = "{upstream_model_of(number, record, api)}"',
+            f'upstream_model = "{upstream_model_of(number, record)}"',
             "context_tokens = 10_000_000",
             'input_modalities = ["text", "image", "audio", "file", "video"]',
             f'price = {{ prompt = "{prices.prompt}", completion = "{prices.completion}", '

@@ -96,6 +96,7 @@ def _feed_message(choice: Choice, raw: JsonObject, message: JsonObject) -> None:
     choice.annotations += _objects(message.get("annotations"))
     choice.citations = (choice.citations or 0) + len(_objects(message.get("citations")))
     choice.own = [*(choice.own or []), *_kinds(message.get("content_parts"))]
+    choice.own += _kinds(message.get("output_items"))
     choice.images += _objects(message.get("images"))
     if isinstance(message.get("audio"), dict):
         choice.audio += _text(message["audio"].get("data"))
