@@ -50,8 +50,8 @@ def relay_between(
     if surface.rewriter is not None and verbatim(upstream, surface, quirks, envelope):
         return VerbatimRelay(decoder, encoder, surface.rewriter(envelope))
     if upstream.added_text is not None:
-        return PassthroughRelay(decoder, encoder, upstream.added_text)
-    return StreamRelay(decoder, encoder)
+        return PassthroughRelay(decoder, encoder, upstream.added_text, upstream.splitter())
+    return StreamRelay(decoder, encoder, upstream.splitter())
 
 
 def verbatim(upstream: Dialect, surface: Dialect, quirks: Quirks, envelope: Envelope) -> bool:

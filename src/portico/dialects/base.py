@@ -1,13 +1,13 @@
 """What a dialect is: pure functions and per-stream state machines, bytes and records only."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
 from portico.errors import GatewayError, UpstreamError
 from portico.jsonio import JsonObject
-from portico.sse import KEEP_ALIVE, ServerSentEvent
+from portico.sse import KEEP_ALIVE, ServerSentEvent, SSEParser
 from portico.vocabulary import ChatRequest, ChatResponse, Cost, StreamEvent, Usage
 
 WireProfile = Literal["current", "2025"]
@@ -118,6 +118,23 @@ class SideApi(msgspec.Struct, frozen=True, kw_only=True):
     content_type: Callable[[bytes], str] | None = None
 
 
+class Splitter(Protocol):
+    """The bytes of a stream to its events, whatever the split. One instance per stream."""
+
+    def feed(self, data: bytes) -> Iterable[ServerSentEvent]:
+        """The events completed by `data`, to be iterated once, up to the last or to the end.
+
+        Raises:
+            StreamBroken: the bytes are not framed as they should be; events before
+                that place may still come.
+        """
+        ...
+
+    def close(self) -> Iterable[ServerSentEvent]:
+        """The events that only the end of the stream completes."""
+        ...
+
+
 class StreamDecoder(Protocol):
     """An upstream's events to hub events. One instance per stream.
 
@@ -194,6 +211,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     encode_response:  ChatResponse -> the client's body
     response_events:  ChatResponse -> the events a stream would have had
     stream_decoder, stream_encoder: one object per stream
+    splitter:         how its streams are framed; one object per stream
     added_text:       see `PassthroughRelay`; None where there is no shortcut
     decode_error:     (status, lower-case headers, body) -> UpstreamError
     encode_error:     (error, user id) -> the client's body
@@ -223,6 +241,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     stream_encoder: Callable[[Envelope], StreamEncoder]
     decode_error: Callable[[int, Mapping[str, str], bytes], UpstreamError]
     encode_error: Callable[[GatewayError, str | None], bytes]
+    splitter: Callable[[], Splitter] = SSEParser
     added_text: Callable[[bytes], str | None] | None = None
     keep_alive: bytes = KEEP_ALIVE
     rewriter: Callable[[Envelope], Rewriter] | None = None

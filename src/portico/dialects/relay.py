@@ -6,7 +6,7 @@ away with the text that came before it in the same read.
 
 from collections.abc import Callable
 
-from portico.dialects.base import Events, Rewriter, StreamDecoder, StreamEncoder
+from portico.dialects.base import Events, Rewriter, Splitter, StreamDecoder, StreamEncoder
 from portico.errors import StreamBroken, UpstreamError
 from portico.jsonio import JsonError, JsonObject, ShapeError
 from portico.sse import ServerSentEvent, SSEParser
@@ -35,7 +35,9 @@ class StreamRelay:
     of each call. `error` is why the stream ended badly, None so far.
     """
 
-    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
+    def __init__(
+        self, decoder: StreamDecoder, encoder: StreamEncoder, splitter: Splitter | None = None
+    ) -> None:
         self.usage: Usage | None = None
         self.finish: Finish | None = None
         self.start: Start | None = None
@@ -43,7 +45,7 @@ class StreamRelay:
         self.error: UpstreamError | None = None
         self.output_chars = 0
         self.tool_calls: dict[tuple[int, int], list[str]] = {}
-        self._parser = SSEParser()
+        self._parser = splitter or SSEParser()
         self._decoder = decoder
         self._encoder = encoder
 
@@ -63,10 +65,14 @@ class StreamRelay:
         Does not raise: a failure is kept in `error`.
         """
         out: list[bytes] = []
+        decoder = self._decoder
+        if decoder.done:  # nothing counts after the terminator
+            return b""
         try:
             for event in self._parser.feed(data):
-                if not self._decoder.done:  # nothing counts after the terminator
-                    self._relay(event, out)
+                self._relay(event, out)
+                if decoder.done:
+                    break
         except UpstreamError as error:
             self.error = error
         except _UNREADABLE as error:
@@ -142,8 +148,9 @@ class PassthroughRelay(StreamRelay):
         decoder: StreamDecoder,
         encoder: StreamEncoder,
         added_text: Callable[[bytes], str | None],
+        splitter: Splitter | None = None,
     ) -> None:
-        super().__init__(decoder, encoder)
+        super().__init__(decoder, encoder, splitter)
         self._added_text = added_text
 
     def _relay(self, event: ServerSentEvent, out: list[bytes]) -> None:
