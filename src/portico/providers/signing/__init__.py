@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from portico.jsonio import JsonError, loads
+from portico.providers.signing import aws_sigv4
 from portico.providers.signing.base import Headers, Outgoing, Scheme, with_headers
 
 __all__ = ["SCHEMES", "Headers", "Outgoing", "Scheme", "secrets_in"]
@@ -39,6 +40,7 @@ SCHEMES: Mapping[str, Scheme] = {
     "x-api-key": _in_header("x-api-key"),
     "x-goog-api-key": _in_header("x-goog-api-key"),
     "query-key": Scheme(sign=_in_query),
+    "aws-sigv4": aws_sigv4.SCHEME,
 }
 """Every scheme by the name that records and settings use; "none" sends no key at all."""
 
