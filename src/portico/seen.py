@@ -33,6 +33,9 @@ class Seen:
         self.quirks = _NO_QUIRKS if beside else access.quirks
         self.endpoint = candidate.endpoint
         self.access = access
+        if self.dialect.anonymous:
+            model = candidate.endpoint.upstream_model
+            self.quirks = msgspec.structs.replace(access.quirks, model=model)
         self.started_ms = resources.now_ms()
         self.started_s = resources.clock_s()
         self.status: int | None = None

@@ -1,6 +1,12 @@
 """The dialects, by name, and the relay between two of them."""
 
-from portico.dialects import anthropic_messages, cohere_chat, gemini, openai_chat
+from portico.dialects import (
+    anthropic_messages,
+    bedrock_converse,
+    cohere_chat,
+    gemini,
+    openai_chat,
+)
 from portico.dialects.base import (
     Dialect,
     Envelope,
@@ -17,6 +23,7 @@ DIALECTS: dict[str, Dialect] = {
     anthropic_messages.DIALECT.name: anthropic_messages.DIALECT,
     gemini.DIALECT.name: gemini.DIALECT,
     cohere_chat.DIALECT.name: cohere_chat.DIALECT,
+    bedrock_converse.DIALECT.name: bedrock_converse.DIALECT,
 }
 
 

@@ -55,8 +55,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     it takes the wish to think (`reasoning_field` "reasoning" also means that it
     understands this gateway's own fields: it is OpenRouter), how it takes earlier
     reasoning back (as a field of the message, as parts of its content, not at all),
-    and a last edit of the top-level fields in place. `output_limit_tokens` is the most the endpoint
-    can write, for dialects that insist on an output cap; None is not known.
+    and a last edit of the top-level fields in place. `output_limit_tokens` is the most
+    the endpoint can write, for dialects that insist on an output cap; None is not known.
+    `model` is what the upstream calls the model, for dialects whose answers do not name it.
     """
 
     patch: Callable[[JsonObject], None] | None = None
@@ -68,6 +69,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     takes_stream_options: bool = True
     patch_request: Callable[[RawFields], None] | None = None
     output_limit_tokens: int | None = None
+    model: str = ""
 
 
 class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,6 +225,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     side:             None for a dialect of conversations
     path:             (model, whether it streams) -> what follows the base URL, for a
                       dialect that says either there; None: the provider's own path
+    anonymous:        its answers do not say which model wrote them; `Quirks.model` does
     """
 
     name: str
@@ -257,3 +260,4 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         return "completions" if self.side is None else self.side.api_type
 
     path: Callable[[str, bool], str] | None = None
+    anonymous: bool = False

@@ -63,9 +63,13 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         slug: lower-case identifier; also the base of endpoint tags.
         name: what clients see in `provider`.
         base_url: without a trailing slash. Empty: it depends on the account,
-            and the provider exists only where the settings give it.
+            and the provider exists only where the settings give it. A name in
+            braces stands for a part of it that depends on the account.
         auth: how it is told who pays, a name in `portico.providers.signing.SCHEMES`.
         key_env: environment variables that may hold the key; the first found wins.
+        key_parts: for a key of several texts, variables by the part's name. Parts in
+            `optional_key_parts` may be missing. Looked at where no `key_env` is set.
+        account_env: variables that may hold a part of the address, by its name.
         local_port: usual port of a server on this machine; None for a remote one.
         supported_parameters: as in `GET /models`; the models it serves may take fewer.
         renamed_parameters: client's name of a request field to the provider's.
@@ -92,6 +96,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str = "openai_chat"
     auth: str = "bearer"
     key_env: tuple[str, ...] = ()
+    key_parts: dict[str, str] = {}
+    optional_key_parts: frozenset[str] = frozenset()
+    account_env: dict[str, tuple[str, ...]] = {}
     local_port: int | None = None
     chat_path: str = "/chat/completions"
     supported_parameters: frozenset[str] = STANDARD_PARAMETERS

@@ -15,8 +15,10 @@ from portico.catalog import (
     usd_per_million_to_picousd,
     usd_to_picousd,
 )
+from portico.jsonio import dumps
 from portico.ports import Deadlines
 from portico.providers import PROVIDERS
+from portico.providers.signing import SCHEMES
 from portico.routing.budget import RetryPolicy
 from portico.routing.health import HealthPolicy
 from portico.routing.needs import Credential, Placement
@@ -147,7 +149,7 @@ class CredentialTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """One of `credentials` of a provider as written; what it means stands at `ProviderTable`."""
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
-    api_key: str
+    api_key: str | dict[str, str]
     byok: bool = False
     placement: Placement = "shared"
     exclusive: bool = False
@@ -165,10 +167,18 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
             Needed for a slug that is not built in, and for providers whose
             address depends on the account.
         api_key: the key: "env:NAME", "file:/path", or itself, which is warned
-            about. Unset: the provider's own environment variables. A
+            about. A table of such texts where one is not enough, for AWS
+            `{ access_key_id = "env:ID", secret_access_key = "env:SECRET" }`.
+            Unset: the provider's own environment variables. A
             `base_url` of yours without a key is called without one.
         dialect: the family of the API. Unset: the provider's own,
             "openai_chat" for a server of yours.
+        auth: how the key is sent: "bearer", "x-api-key", "x-goog-api-key",
+            "query-key" or "aws-sigv4". Unset: the provider's own, "bearer" for
+            a server of yours.
+        account: parts of a built-in address that depend on your account, for
+            example `{ region = "eu-central-1" }`. Unset: the provider's own
+            environment variables.
         name: what clients see in `provider`.
         enabled: `false` switches it off even where a key is found; `true`
             stops the start if it cannot be used. Unset: used if it can be.
@@ -189,8 +199,10 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     base_url: str | None = None
-    api_key: str | None = None
+    api_key: str | dict[str, str] | None = None
     dialect: str | None = None
+    auth: str | None = None
+    account: dict[str, str] = {}
     name: str | None = None
     enabled: bool | None = None
     zdr: bool | None = None
@@ -226,6 +238,9 @@ def _providers(
         further = values.pop("credentials", ())
         if enabled and environ is not None:
             values["credentials"] = tuple(_credentials(source, path, further, environ))
+        if (auth := values.get("auth")) is not None and auth not in SCHEMES:
+            near = did_you_mean(auth, sorted(SCHEMES))
+            raise source.fail((*path, "auth"), section, f'"auth": not known{near}')
         if (url := values.get("base_url")) is not None:
             if not re.fullmatch(r"https?://[^\s/].*", url):
                 raise source.fail((*path, "base_url"), section, '"base_url": not an http(s) URL')
@@ -258,7 +273,17 @@ def _credentials(
         yield credential, _secret(source, place, table.api_key, environ)
 
 
-def _secret(source: Source, path: KeyPath, text: str, environ: Mapping[str, str]) -> Secret:
+def _secret(
+    source: Source, path: KeyPath, said: str | Mapping[str, str], environ: Mapping[str, str]
+) -> Secret:
+    """Return the secret that is referred to; one of several texts as a JSON object of them."""
+    if isinstance(said, str):
+        return _secret_text(source, path, said, environ)
+    parts = {name: _secret_text(source, path, text, environ) for name, text in said.items()}
+    return Secret(dumps({name: part.reveal() for name, part in parts.items()}).decode())
+
+
+def _secret_text(source: Source, path: KeyPath, text: str, environ: Mapping[str, str]) -> Secret:
     """Return the secret that `text` refers to: `env:NAME`, `file:/path`, or a literal one."""
     section = f"[providers.{path[1]}]"
     kind, separator, name = text.partition(":")

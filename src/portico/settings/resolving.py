@@ -1,10 +1,12 @@
 """Which providers can be used, given the settings and the environment."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from portico.jsonio import dumps
 from portico.providers import PROVIDERS, Provider
 from portico.routing.needs import Credential
 from portico.settings.records import (
@@ -22,6 +24,9 @@ _OF_DIALECT = (
     "chat_path", "auth", "extra_headers", "forwarded_headers", "supported_parameters",
     "reasoning_field", "takes_stream_options",
 )  # fmt: skip
+
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def resolve_providers(settings: Settings, environ: Mapping[str, str]) -> ResolvedProviders:
@@ -49,10 +54,8 @@ def resolve_providers(settings: Settings, environ: Mapping[str, str]) -> Resolve
         said = settings.providers.get(slug)
         if said is not None and said.enabled is False:
             continue
-        variable = next((name for name in record.key_env if environ.get(name)), None)
-        secret = said.api_key if said else None
-        if secret is None and variable is not None:
-            secret = Secret(environ[variable])
+        variable, found = _key_in(record, environ)
+        secret = (said.api_key if said else None) or found
         named = said.credentials if said else ()
         keys[slug] = [(Credential(name=""), secret), *named] if secret is not None else list(named)
         if secret is None and named:
@@ -61,6 +64,7 @@ def resolve_providers(settings: Settings, environ: Mapping[str, str]) -> Resolve
             local[slug] = record
             continue
         provider = _overridden(record, said or ProviderSettings(), has_key=secret is not None)
+        provider = _addressed(provider, said or ProviderSettings(), environ)
         problem = _why_unusable(provider, said, variable, has_key=secret is not None)
         if problem is None:
             providers[slug] = provider
@@ -91,6 +95,19 @@ def _by_name(several: Mapping[str, Sequence[tuple[Credential, Secret]]]) -> dict
     }
 
 
+def _key_in(record: Provider, environ: Mapping[str, str]) -> tuple[str | None, Secret | None]:
+    """The provider's own key in the environment, and the variable that it was found by."""
+    variable = next((name for name in record.key_env if environ.get(name)), None)
+    if variable is not None:
+        return variable, Secret(environ[variable])
+    parts = {part: environ.get(name, "") for part, name in record.key_parts.items()}
+    needed = record.key_parts.keys() - record.optional_key_parts
+    if not needed or not all(parts[part] for part in needed):
+        return None, None
+    text = dumps({part: value for part, value in parts.items() if value}).decode()
+    return record.key_parts[min(needed)], Secret(text)
+
+
 def _private(slug: str) -> Provider:
     return Provider(slug=slug, name=slug, base_url="")
 
@@ -98,17 +115,30 @@ def _private(slug: str) -> Provider:
 def _overridden(record: Provider, said: ProviderSettings, *, has_key: bool) -> Provider:
     changes: dict[str, Any] = {
         name: value
-        for name in ("base_url", "dialect", "name")
+        for name in ("base_url", "dialect", "auth", "name")
         if (value := getattr(said, name)) is not None
     }
     if record.slug not in PROVIDERS and said.dialect in _LIKE:
         like = PROVIDERS[_LIKE[said.dialect]]
-        changes |= {name: getattr(like, name) for name in _OF_DIALECT}
+        changes = {name: getattr(like, name) for name in _OF_DIALECT} | changes
     if said.base_url is not None and not has_key:
         changes["auth"] = "none"
-    elif has_key and record.auth == "none":
+    elif has_key and said.auth is None and record.auth == "none":
         changes["auth"] = "bearer"
     return msgspec.structs.replace(record, **changes)
+
+
+def _addressed(provider: Provider, said: ProviderSettings, environ: Mapping[str, str]) -> Provider:
+    """The provider at the address of this account; what nobody says stays in braces."""
+    if "{" not in provider.base_url:
+        return provider
+    url = provider.base_url
+    for part, variables in provider.account_env.items():
+        found = (environ[name] for name in variables if environ.get(name))
+        value = said.account.get(part) or next(found, "")
+        if _PART.fullmatch(value):
+            url = url.replace(f"{{{part}}}", value)
+    return msgspec.structs.replace(provider, base_url=url)
 
 
 def _why_unusable(
@@ -117,7 +147,16 @@ def _why_unusable(
     if not provider.base_url:
         found = f"{variable} is set, but " if variable and said is None else ""
         return f"{found}base_url is missing: it depends on your account"
+    if (unknown := _PLACEHOLDER.search(provider.base_url)) is not None:
+        part = unknown[1]
+        names = " or ".join(provider.account_env.get(part, ()))
+        return f'its {part} is not known: set {names} or give account = {{ {part} = "..." }}'
     if provider.auth != "none" and not has_key:
-        names = " or ".join(provider.key_env)
+        parts = [
+            name
+            for part, name in provider.key_parts.items()
+            if part not in provider.optional_key_parts
+        ]
+        names = " or ".join([*provider.key_env, *([" and ".join(parts)] if parts else [])])
         return f"it has no key: set {names} or give api_key"
     return None

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from portico.dialects.anthropic_messages.caching import keep_last_breakpoints, mark
 from portico.dialects.anthropic_messages.families import Family, family_of
 from portico.dialects.anthropic_messages.schema import closed_schema
-from portico.dialects.anthropic_messages.thinking import Thinking, known_effort, plan_thinking
+from portico.dialects.anthropic_messages.thinking import (
+    Thinking,
+    known_effort,
+    plan_thinking,
+    refused_samplers,
+)
 from portico.dialects.anthropic_messages.turns import Turns
 from portico.dialects.base import PARAMETERS, Quirks
 from portico.dialects.fields import encoded_body
@@ -135,17 +140,7 @@ def _set_samplers(
         for name in ("temperature", "top_p", "top_k")
         if (value := getattr(request, name)) is not None
     }
-    refused: set[str] = set()
-    if family.samplers == "none":
-        refused = set(sent)
-    elif family.samplers == "one" and "temperature" in sent:
-        refused = {"top_p"}
-    if thinking.active:  # only its own temperature, and top_p between 0.95 and 1
-        refused |= {"top_k"}
-        if sent.get("temperature", 1) != 1:
-            refused |= {"temperature"}
-        if not 0.95 <= sent.get("top_p", 1) <= 1:
-            refused |= {"top_p"}
+    refused = refused_samplers(sent, family, thinking)
     for name, value in sent.items():
         if name in refused:
             dropped.add(name)

@@ -5,7 +5,7 @@ Rules of contract/chat 1.4 (budgets, levels) and 6 (what may be replayed).
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -79,6 +79,22 @@ def plan_thinking(request: ChatRequest, family: Family, cap_tokens: int) -> Thin
     return Thinking(
         body={"type": "enabled", "budget_tokens": _budget_tokens(effort, wish, cap_tokens)}
     )
+
+
+def refused_samplers(sent: Mapping[str, float], family: Family, thinking: Thinking) -> set[str]:
+    """Which of the samplers `sent` the model refuses, alone or beside thinking."""
+    refused: set[str] = set()
+    if family.samplers == "none":
+        refused = set(sent)
+    elif family.samplers == "one" and "temperature" in sent:
+        refused = {"top_p"}
+    if thinking.active:  # only its own temperature, and top_p between 0.95 and 1
+        refused |= {"top_k"}
+        if sent.get("temperature", 1) != 1:
+            refused |= {"temperature"}
+        if not 0.95 <= sent.get("top_p", 1) <= 1:
+            refused |= {"top_p"}
+    return refused
 
 
 def known_effort(level: str, family: Family) -> str | None:
