@@ -365,7 +365,8 @@ def providers_page() -> str:
         "A provider is used when one of its variables holds a key; the first that is set wins. A "
         "section `[providers.<slug>]` of the [settings](settings.md) changes address, key, name "
         "or dialect, or switches it off; where the address depends on your account, `base_url` has "
-        "to be given there.",
+        "to be given there. Parts of an address in braces come from the named variables, or from "
+        "`account` in that section.",
         table(
             ("slug", "name", "key", "API", "dialect", "peculiarities"),
             [_provider(record) for record in remote],
@@ -388,11 +389,25 @@ def _provider(record: Provider) -> tuple[str, ...]:
     return (
         code(record.slug),
         _linked_name(record),
-        ", ".join(map(code, record.key_env)),
+        _variables(record),
         code(urlsplit(record.base_url).netloc) or "by `base_url`",
         record.dialect,
         oddities(record),
     )
+
+
+def _variables(record: Provider) -> str:
+    """The variables that hold a key, and those that hold parts of a key or of the address."""
+    keys = ", ".join(map(code, record.key_env))
+    if record.key_parts:
+        needed = [
+            v for part, v in record.key_parts.items() if part not in record.optional_key_parts
+        ]
+        keys += " or " + " and ".join(map(code, needed))
+        keys += "".join(f", with {code(record.key_parts[p])}" for p in record.optional_key_parts)
+    for part, names in record.account_env.items():
+        keys += f"; {part}: " + ", ".join(map(code, names))
+    return keys
 
 
 def _about(record: Provider) -> list[str]:
@@ -409,6 +424,7 @@ def oddities(record: Provider) -> str:
     """Return how a provider strays from its dialect, as the record has it."""
     said = [
         (record.auth == "x-api-key", "key in `x-api-key`"),
+        (record.auth == "aws-sigv4", "requests signed for AWS unless the key is an API key"),
         (record.chat_path != "/chat/completions", f"path `{record.chat_path}`"),
         (record.output_cap_field != "max_tokens", f"output cap as `{record.output_cap_field}`"),
         *((True, f"`{ours}` as `{its}`") for ours, its in record.renamed_parameters.items()),

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -255,6 +256,42 @@ def test_a_key_that_cannot_be_found_is_an_error_unless_the_provider_is_off(tmp_p
 
     assert said.startswith('portico.toml:2: [providers.groq] "api_key": ')
     assert off.providers["groq"].api_key is None
+
+
+def test_a_key_of_several_texts_is_one_secret(tmp_path):
+    (tmp_path / "secret").write_text("from-file\n")
+    table = (
+        f'{{ access_key_id = "env:ID", secret_access_key = "file:{tmp_path / "secret"}", '
+        'region = "eu-west-1" }'
+    )
+
+    settings = load(
+        tmp_path,
+        f"[providers.amazon-bedrock]\napi_key = {table}\n"
+        f'credentials = [{{ name = "other", api_key = {table} }}]\n',
+        ID="from-env",
+    )
+
+    said = settings.providers["amazon-bedrock"]
+    parts = {"access_key_id": "from-env", "secret_access_key": "from-file", "region": "eu-west-1"}
+    assert json.loads(said.api_key.reveal()) == parts
+    assert json.loads(said.credentials[0][1].reveal()) == parts
+    assert settings.warnings == ()
+
+
+def test_a_part_of_a_key_that_cannot_be_found_is_an_error(tmp_path):
+    text = '[providers.amazon-bedrock]\napi_key = { access_key_id = "env:NOT_SET" }\n'
+
+    assert "NOT_SET is not set" in complaint(tmp_path, text)
+
+
+def test_how_a_key_is_sent_has_to_be_a_known_way(tmp_path):
+    text = '[providers.mine]\nbase_url = "http://127.0.0.1:9"\nauth = "{}"\n'
+
+    settings = load(tmp_path, text.format("query-key"))
+
+    assert settings.providers["mine"].auth == "query-key"
+    assert 'did you mean "bearer"?' in complaint(tmp_path, text.format("beare"))
 
 
 def test_a_secret_is_not_shown_by_its_settings(tmp_path):

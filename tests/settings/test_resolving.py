@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from portico.settings import (
@@ -112,3 +114,65 @@ def test_a_key_without_the_account_url_is_a_warning():
         "Azure is not used: AZURE_OPENAI_API_KEY is set, but base_url is missing:"
         " it depends on your account",
     )
+
+
+AWS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+
+def test_a_key_of_several_variables_needs_all_that_are_not_optional():
+    region = {"AWS_REGION": "eu-west-1"}
+
+    whole = resolve({**AWS, **region})
+    session = resolve({**AWS, **region, "AWS_SESSION_TOKEN": "token"})
+    half = resolve({"AWS_ACCESS_KEY_ID": "id", **region})
+    by_api_key = resolve({**AWS, **region, "AWS_BEARER_TOKEN_BEDROCK": "key"})
+
+    assert json.loads(whole.secrets["amazon-bedrock"].reveal()) == {
+        "access_key_id": "id",
+        "secret_access_key": "secret",
+    }
+    assert json.loads(session.secrets["amazon-bedrock"].reveal())["session_token"] == "token"
+    assert "amazon-bedrock" not in half.providers
+    assert by_api_key.secrets["amazon-bedrock"].reveal() == "key"
+
+
+@pytest.mark.parametrize(
+    ("environ", "account", "host"),
+    [
+        ({"AWS_REGION": "eu-west-1"}, {}, "bedrock-runtime.eu-west-1.amazonaws.com"),
+        ({"AWS_DEFAULT_REGION": "us-west-2"}, {}, "bedrock-runtime.us-west-2.amazonaws.com"),
+        (
+            {"AWS_REGION": "eu-west-1"},
+            {"region": "ap-south-1"},
+            "bedrock-runtime.ap-south-1.amazonaws.com",
+        ),
+    ],
+)
+def test_parts_of_an_address_come_from_the_settings_or_the_environment(environ, account, host):
+    resolved = resolve({**AWS, **environ}, **{"amazon-bedrock": ProviderSettings(account=account)})
+
+    assert resolved.providers["amazon-bedrock"].base_url == f"https://{host}"
+
+
+@pytest.mark.parametrize("region", ["", "evil.example/", "a b", "{region}"])
+def test_a_part_of_an_address_that_nobody_says_is_named(region):
+    resolved = resolve({**AWS, "AWS_REGION": region})
+
+    assert resolved.providers == {}
+    (warning,) = resolved.warnings
+    assert "its region is not known: set AWS_REGION or AWS_DEFAULT_REGION or give" in warning
+    with pytest.raises(ConfigError, match="region"):
+        resolve({**AWS}, **{"amazon-bedrock": ProviderSettings(enabled=True)})
+
+
+def test_how_a_private_server_is_told_who_pays_can_be_said():
+    said = ProviderSettings(base_url="http://10.0.0.5", api_key=Secret("k"), auth="query-key")
+    open_server = ProviderSettings(base_url="http://10.0.0.5", auth="query-key")
+
+    assert resolve(mybox=said).providers["mybox"].auth == "query-key"
+    assert resolve(mybox=open_server).providers["mybox"].auth == "none"
+
+
+def test_without_any_key_the_message_names_every_way_to_give_one():
+    with pytest.raises(ConfigError, match="AWS_BEARER_TOKEN_BEDROCK or AWS_ACCESS_KEY_ID and "):
+        resolve({"AWS_REGION": "eu-west-1"}, **{"amazon-bedrock": ProviderSettings(enabled=True)})

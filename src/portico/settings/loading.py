@@ -279,8 +279,11 @@ def _secret(
     """Return the secret that is referred to; one of several texts as a JSON object of them."""
     if isinstance(said, str):
         return _secret_text(source, path, said, environ)
-    parts = {name: _secret_text(source, path, text, environ) for name, text in said.items()}
-    return Secret(dumps({name: part.reveal() for name, part in parts.items()}).decode())
+    parts = {
+        name: text if name == "region" else _secret_text(source, path, text, environ).reveal()
+        for name, text in said.items()
+    }
+    return Secret(dumps(parts).decode())
 
 
 def _secret_text(source: Source, path: KeyPath, text: str, environ: Mapping[str, str]) -> Secret:

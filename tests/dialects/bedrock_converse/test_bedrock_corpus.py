@@ -307,8 +307,9 @@ def test_no_damage_to_a_recorded_stream_crashes(count):
     """Bytes are changed and cut all over: what comes is events, then at most an UpstreamError."""
     from random import Random
 
-    from portico.dialects import DIALECTS, relay_between
     from tests.dialects.bedrock_converse.samples import ENVELOPE
+
+    from portico.dialects import DIALECTS, relay_between
 
     chance = Random(7)
     streams = [bytes_of(record) for record in good(streams=True)]
