@@ -7,32 +7,12 @@ import pytest
 
 from tests.conftest import body_of, recorded
 from tests.surfaces.conftest import SECRET, Site
+from tests.surfaces.requests import CHAT_ANSWER, HI, MESSAGE
 from tests.surfaces.upstream import stream, whole
 
 pytestmark = pytest.mark.io
 
 CLAUDE = "anthropic/claude-haiku-4.5"
-HI = [{"role": "user", "content": "Hi"}]
-MESSAGE = {
-    "id": "msg_1",
-    "type": "message",
-    "role": "assistant",
-    "model": "claude-haiku-4-5",
-    "content": [{"type": "text", "text": "Hello", "unknown": [1.0]}],
-    "stop_reason": "end_turn",
-    "stop_sequence": None,
-    "usage": {"input_tokens": 10, "output_tokens": 4, "cache_read_input_tokens": 90},
-}
-CHAT_ANSWER = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1790000000,
-    "model": "m",
-    "choices": [
-        {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}
-    ],
-    "usage": {"prompt_tokens": 100, "completion_tokens": 4, "total_tokens": 104},
-}
 
 
 def ask(**fields) -> dict:
