@@ -285,7 +285,8 @@ class Answering:
         if not self._call.wants_metadata:
             return {}
         names = {slug: access.name for slug, access in self._resources.providers.items()}
-        told = router_metadata(self._route, self._attempts, names)
+        dropped = self._seen.dropped if self._seen is not None else ()
+        told = router_metadata(self._route, self._attempts, names, dropped=dropped)
         return {"openrouter_metadata": told}
 
     async def _settle(self) -> Cost | None:

@@ -7,7 +7,7 @@ import msgspec
 from portico.errors import RoutingError
 from portico.jsonio import JsonObject
 from portico.money import picousd_to_decimal_text, picousd_to_usd
-from portico.planning import Planned
+from portico.planning import Drops, Planned
 from portico.pricing import cost, upper_bound
 from portico.routing.explain import ExplainedCandidate, Explanation, explain
 from portico.routing.health import Percentiles
@@ -31,12 +31,14 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
     """An explanation with an estimate for each candidate.
 
+    `dropped` are the parameters that each candidate's API has no place for.
     `hold_picousd` is what would be set aside: the most of the dearest candidate.
     `refusal` is the error the request would get, None if something fits.
     """
 
     explanation: Explanation
     estimates: tuple[Estimate, ...]
+    dropped: tuple[frozenset[str], ...]
     provider_names: Mapping[str, str]
     refusal: RoutingError | None = None
 
@@ -47,7 +49,11 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def explained(
-    planned: Planned, *, default_output_tokens: int, provider_names: Mapping[str, str]
+    planned: Planned,
+    *,
+    default_output_tokens: int,
+    provider_names: Mapping[str, str],
+    drops: Drops | None = None,
 ) -> Explained:
     """Return why a plan is as it is, and what it could cost.
 
@@ -55,6 +61,7 @@ def explained(
         planned: made with `Planner.consider`, so it may be without candidates.
         default_output_tokens: assumed where the request names no cap.
         provider_names: display names by slug.
+        drops: what is lost of a request on the way to an endpoint.
     """
     route = planned.route
     refusal = None
@@ -64,6 +71,10 @@ def explained(
         explanation=explain(route, planned.targets, planned.needs, planned.conditions),
         estimates=tuple(
             _estimate(candidate.endpoint, planned, default_output_tokens)
+            for candidate in route.candidates
+        ),
+        dropped=tuple(
+            drops(planned.head, candidate.endpoint) if drops is not None else frozenset()
             for candidate in route.candidates
         ),
         provider_names=provider_names,
@@ -98,8 +109,13 @@ def as_json(told: Explained) -> JsonObject:
         "strategy": plan.strategy,
         "sorted_by": plan.sorted_by,
         "candidates": [
-            _candidate(candidate, estimate, told.provider_names)
-            for candidate, estimate in zip(plan.candidates, told.estimates, strict=True)
+            {
+                **_candidate(candidate, estimate, told.provider_names),
+                "dropped": sorted(dropped),
+            }
+            for candidate, estimate, dropped in zip(
+                plan.candidates, told.estimates, told.dropped, strict=True
+            )
         ],
         "excluded": [_excluded(exclusion, told.provider_names) for exclusion in plan.excluded],
         "estimate": {

@@ -15,7 +15,8 @@ from portico.answering import Answering
 from portico.delivery import JSON, Delivery, Patience, Reply
 from portico.dialects import Dialect, Envelope, RequestHead
 from portico.explaining import Explained, explained
-from portico.planning import Caller, Planner, RoutingRules
+from portico.planning import Caller, Drops, Planner, RoutingRules
+from portico.requesting import lost_on_the_way
 from portico.resources import Call, Resources
 from portico.routing import RoutePlan
 from portico.tokens import estimate_tokens
@@ -68,9 +69,20 @@ class Gateway:
             msgspec.structs.replace(caller_of(call), brought=frozenset(brought)),
             now_ms=self.resources.now_ms(),
             health=self.resources.health.snapshot(self.resources.clock_s()),
+            drops=self._drops(surface),
         )
-        default = self.resources.options.default_output_tokens
-        return explained(planned, default_output_tokens=default, provider_names=self._names)
+        return explained(
+            planned,
+            default_output_tokens=self.resources.options.default_output_tokens,
+            provider_names=self._names,
+            drops=self._drops(surface),
+        )
+
+    def _drops(self, surface: Dialect) -> Drops:
+        providers = self.resources.providers
+        return lambda head, endpoint: lost_on_the_way(
+            surface, providers[endpoint.provider], head, endpoint
+        )
 
     async def chat(self, call: Call, surface: Dialect, reply: Reply) -> None:
         """Answer one request in the surface's dialect.
@@ -85,6 +97,7 @@ class Gateway:
             caller_of(call),
             now_ms=now_ms,
             health=self.resources.health.snapshot(self.resources.clock_s()),
+            drops=self._drops(surface),
         )
         head, route = planned.head, planned.route
         generation_id = self._ids.new(now_ms, surface.side.id_prefix if surface.side else "gen-")

@@ -4,7 +4,8 @@ No I/O: a snapshot of the catalogue, one of health and the clock come in as
 arguments, so that a plan can be made without a running gateway.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import get_args
 
@@ -56,6 +57,10 @@ _CONVERSING = Needs().output_modalities
 _ANY_KIND = Needs(output_modalities=frozenset(get_args(OutputModality)))
 _ASKS_TO_THINK = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
 _decode_text = msgspec.json.Decoder(str | None).decode
+
+
+Drops = Callable[[RequestHead, Endpoint], frozenset[str]]
+"""What of a request is lost on the way to an endpoint: names of parameters."""
 
 
 class RoutingRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,14 +148,17 @@ class Planner:
         *,
         now_ms: int,
         health: HealthSnapshot = _NOTHING_MEASURED,
+        drops: Drops | None = None,
     ) -> Planned:
         """Return the plan for a request.
+
+        `drops` is asked only by requests that require all of their parameters.
 
         Raises:
             InvalidRequest: a routing field has a wrong type or value.
             RoutingError: a name means nothing here, or no endpoint fits.
         """
-        planned = self.consider(head, caller, now_ms=now_ms, health=health)
+        planned = self.consider(head, caller, now_ms=now_ms, health=health, drops=drops)
         if not planned.route.candidates:
             raise nothing_fits(planned.targets, planned.needs, planned.route.excluded)
         return planned
@@ -162,6 +170,7 @@ class Planner:
         *,
         now_ms: int,
         health: HealthSnapshot = _NOTHING_MEASURED,
+        drops: Drops | None = None,
     ) -> Planned:
         """Plan like `plan`, but return a plan without candidates where no endpoint fits.
 
@@ -177,6 +186,9 @@ class Planner:
             restrictions=(*rules.restrictions, *caller.guardrails),
             ignore_unsupported_tools=rules.ignore_unsupported_tools,
             auto_exacto=rules.auto_exacto,
+            drops=partial(drops, head)
+            if drops is not None and needs.preferences.require_parameters
+            else None,
         )
         wish = parse_auto_router(_raw(head, "plugins"))
         asking = Asking(

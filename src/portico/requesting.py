@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from portico.dialects import Dialect, RequestHead, request_between
-from portico.errors import UpstreamUnavailable
+from portico.errors import InvalidRequest, UpstreamUnavailable
 from portico.jsonio import dumps
 from portico.ports import UpstreamRequest
 from portico.providers.signing import Outgoing
@@ -44,7 +44,7 @@ def upstream_request(
     foreign = seen.dialect is not surface
     if endpoint.max_completion_tokens is not None and (foreign or head.max_output_tokens is None):
         quirks = msgspec.structs.replace(quirks, output_limit_tokens=endpoint.max_completion_tokens)
-    body, _ = request_between(
+    body, seen.dropped = request_between(
         surface,
         seen.dialect,
         _head_for(head, endpoint),
@@ -72,6 +72,28 @@ def upstream_request(
         body=body,
         connect_within_s=options.deadlines.connect_s,
     )
+
+
+def lost_on_the_way(
+    surface: Dialect, access: ProviderAccess, head: RequestHead, endpoint: Endpoint
+) -> frozenset[str]:
+    """Return the parameters that the provider's dialect has no place for.
+
+    Between equal dialects that is none: what the endpoint takes decides alone.
+    """
+    if surface.side is not None or access.dialect is surface:
+        return frozenset()
+    quirks = msgspec.structs.replace(
+        access.quirks, output_limit_tokens=endpoint.max_completion_tokens
+    )
+    supported = endpoint.supported_parameters
+    try:
+        _, dropped = request_between(
+            surface, access.dialect, head, endpoint.upstream_model, supported, quirks
+        )
+    except InvalidRequest:
+        return frozenset()  # it cannot be sent there at all: the attempt says why
+    return dropped
 
 
 def _url(seen: Seen, head: RequestHead) -> str:

@@ -22,7 +22,8 @@ _NO_QUIRKS = Quirks()
 class Seen:
     """Filled in as the attempt goes on: the upstream's status, then a relay (streams) or
     a whole response with its `body`, and when the first of it came. `held_up`: it had to
-    wait for the client, so its pace is not the provider's."""
+    wait for the client, so its pace is not the provider's. `dropped` are the parameters
+    that its API had no place for."""
 
     def __init__(self, candidate: Candidate, surface: Dialect, resources: Resources) -> None:
         access = resources.providers[candidate.endpoint.provider]
@@ -44,6 +45,7 @@ class Seen:
         self.body = b""
         self.first_token_s: float | None = None
         self.held_up = False
+        self.dropped: frozenset[str] = frozenset()
 
     @property
     def counted(self) -> Usage | None:

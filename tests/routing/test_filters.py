@@ -1,11 +1,14 @@
 """One row for each reason to exclude an endpoint, and for each that is none."""
 
+from random import Random
+
 import pytest
 from routing_samples import endpoint, model, route, tags, target
 
 from portico.errors import NoEndpointAvailable
-from portico.routing import Conditions
+from portico.routing import Conditions, Needs, parse_preferences
 from portico.routing.needs import Restrictions
+from portico.routing.plan import survey
 from portico.vocabulary import Pricing
 
 FAMILY = model(
@@ -241,6 +244,34 @@ def test_tools_always_count_and_other_parameters_when_they_are_required(preferen
     sent = frozenset(sent)
 
     assert tags(TOOLED, {**preferences, "sort": "price"}, parameters=sent) == found
+
+
+@pytest.mark.parametrize(
+    ("preferences", "dropped", "found", "reasons"),
+    [
+        ({"require_parameters": True}, {"a": {"seed"}}, ["b"], ["its API has no place for seed"]),
+        ({"require_parameters": True}, {}, ["a", "b"], []),
+        ({}, {"a": {"seed"}}, ["a", "b"], []),
+        (
+            {"require_parameters": True},
+            {"a": {"seed", "stop"}, "b": {"seed"}},
+            [],
+            ["its API has no place for seed, stop", "its API has no place for seed"],
+        ),
+    ],
+)
+def test_required_parameters_must_have_a_place_in_the_api_of_the_endpoint_too(
+    preferences, dropped, found, reasons
+):
+    of = model(*(endpoint(tag, supported_parameters=frozenset({"seed"})) for tag in "ab"))
+    conditions = Conditions(drops=lambda e: frozenset(dropped.get(e.tag, ())))
+    needs = Needs(preferences=parse_preferences(preferences), parameters=frozenset({"seed"}))
+
+    plan = survey([target(of)], needs, Random(1), conditions)
+
+    assert sorted(c.endpoint.tag for c in plan.candidates) == found
+    assert [e.reason for e in plan.excluded] == reasons
+    assert {e.code for e in plan.excluded} <= {"require_parameters"}
 
 
 def test_tools_are_ignored_where_no_endpoint_takes_them_if_the_operator_says_so():

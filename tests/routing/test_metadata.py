@@ -51,6 +51,12 @@ def test_an_answer_at_the_first_attempt():
     }
 
 
+def test_parameters_that_the_answering_api_had_no_place_for_are_told():
+    body = router_metadata(planned(), [attempt(0, "groq")], NAMES, dropped={"seed", "min_p"})
+
+    assert body["params"] == {"dropped": ["min_p", "seed"]}
+
+
 def test_without_any_attempt_nothing_is_selected():
     body = router_metadata(planned(), [], NAMES)
 

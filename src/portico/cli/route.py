@@ -20,15 +20,18 @@ from portico.dialects import DIALECTS
 from portico.errors import GatewayError
 from portico.explaining import as_json, explained
 from portico.money import PICOUSD, format_usd
-from portico.planning import Caller, Planner
+from portico.planning import Caller, Drops, Planner
 from portico.providers import PROVIDERS
+from portico.requesting import lost_on_the_way
 from portico.rerouting import ASSUMPTIONS, Comparison, Side, comparison_json, reroute
 from portico.settings import ConfigError, Settings, load_settings, resolve_providers, routing_rules
 from portico.storage import rows
 from portico.storage.connection import DATABASE_NAME, open_for_reading
 from portico.storage.errors import StorageError
 from portico.vocabulary import Generation
+from portico.wiring import provider_access
 
+_SURFACE = DIALECTS["openai_chat"]
 _SEED = 0  # the same request is drawn the same way each time
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _UNKNOWN = "-"
@@ -41,6 +44,7 @@ class _Offline(NamedTuple):
     planner: Planner
     names: dict[str, str]
     settings: Settings
+    drops: Drops
 
 
 @click.group()
@@ -64,14 +68,15 @@ def explain(request: BinaryIO, config: str | None, every: bool, as_text: bool) -
     """
     offline = _offline(config, every=every)
     try:
-        head = DIALECTS["openai_chat"].read_head(request.read())
-        planned = offline.planner.consider(head, Caller(), now_ms=0)
+        head = _SURFACE.read_head(request.read())
+        planned = offline.planner.consider(head, Caller(), now_ms=0, drops=offline.drops)
     except GatewayError as error:
         raise Failure(error.message) from None
     told = explained(
         planned,
         default_output_tokens=offline.settings.limits.default_output_tokens,
         provider_names=offline.names,
+        drops=offline.drops,
     )
     document = as_json(told)
     if as_text:
@@ -130,7 +135,13 @@ def _offline(config: str | None, *, every: bool) -> _Offline:
     snapshot = build_snapshot(data, providers, settings.models, declared=settings.declared)
     names = {slug: provider.name for slug, provider in providers.items()}
     planner = Planner(snapshot, names, Random(_SEED), routing_rules(settings, resolved))
-    return _Offline(planner, names, settings)
+    access = {slug: provider_access(provider, None) for slug, provider in providers.items()}
+    return _Offline(
+        planner,
+        names,
+        settings,
+        lambda head, endpoint: lost_on_the_way(_SURFACE, access[endpoint.provider], head, endpoint),
+    )
 
 
 def _recorded(path: Path, since_ms: int) -> Iterator[Generation]:

@@ -279,14 +279,19 @@ def calls_tools(needs: Needs, conditions: Conditions, target: Target) -> Filter 
 
 
 def supports_parameters(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
-    """`provider.require_parameters`."""
-    sent = needs.parameters
-    if not needs.preferences.require_parameters or sent <= target.facts.common_parameters:
+    """`provider.require_parameters`: the endpoint takes all that was sent, and so does its API."""
+    sent, drops = needs.parameters, conditions.drops
+    if not needs.preferences.require_parameters:
+        return None
+    if drops is None and sent <= target.facts.common_parameters:
         return None
 
     def objects(facts: EndpointFacts) -> str | None:
         known = facts.endpoint.supported_parameters
-        return None if sent <= known else f"does not support {', '.join(sorted(sent - known))}"
+        if not sent <= known:
+            return f"does not support {', '.join(sorted(sent - known))}"
+        dropped = drops(facts.endpoint) if drops is not None else frozenset()
+        return f"its API has no place for {', '.join(sorted(dropped))}" if dropped else None
 
     return objects
 

@@ -1,6 +1,6 @@
 """`openrouter_metadata`: what routing did, for clients that ask (contract/chat 11)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from portico.jsonio import JsonObject
 from portico.routing.plan import RoutePlan
@@ -14,6 +14,7 @@ def router_metadata(
     attempts: Sequence[AttemptRecord],
     provider_names: Mapping[str, str],
     *,
+    dropped: Collection[str] = (),
     region: str | None = None,
 ) -> JsonObject:
     """Return the object for the end of an answer, or beside an error.
@@ -23,6 +24,7 @@ def router_metadata(
         attempts: all that were made so far, oldest first; the last one that is
             without an error is the one that answers.
         provider_names: display names by slug.
+        dropped: parameters that the last endpoint's API had no place for.
         region: where the gateway runs, if it says.
     """
     answered = next((a for a in reversed(attempts) if a.error_type is None), None)
@@ -49,7 +51,7 @@ def router_metadata(
                 for endpoint, name in zip(endpoints, names, strict=True)
             ],
         },
-        "params": {},
+        "params": {"dropped": sorted(dropped)} if dropped else {},
         "pipeline": [],
     }
     if attempts:

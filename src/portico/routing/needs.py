@@ -1,6 +1,6 @@
 """What a request asks of an endpoint, and what else a plan depends on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -9,7 +9,7 @@ from portico.routing.facts import EndpointKey, ModelFacts
 from portico.routing.health import EndpointHealth, HealthSnapshot, ToolRecord
 from portico.routing.preferences import ProviderPreferences
 from portico.routing.variants import PLAIN, Variant
-from portico.vocabulary import Model, ServiceTier
+from portico.vocabulary import Endpoint, Model, ServiceTier
 
 Strategy = Literal["direct", "auto", "free", "latest", "alias", "fallback"]
 Placement = Literal["first", "shared", "fallback"]
@@ -124,6 +124,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     provider that is not in it has one key and needs no name for it.
     `remembered` is of this conversation. `affinity` is the (model slug, tag) of
     the endpoint that alone can read the conversation's opaque reasoning.
+    `drops` tells what of the request an endpoint's API has no place for; None:
+    nobody asked for more than `supported_parameters`.
     """
 
     health: HealthView = HealthView()
@@ -133,6 +135,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     auto_exacto: bool = False
     remembered: Remembered | None = None
     affinity: EndpointKey | None = None
+    drops: Callable[[Endpoint], frozenset[str]] | None = None
 
 
 def fits_pattern(slug: str, pattern: str) -> bool:
