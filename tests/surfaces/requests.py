@@ -29,6 +29,7 @@ _IMAGES = {"model": "test/brush", "prompt": "An orca"}
 _SOUND = {"data": base64.b64encode(bytes(2000)).decode(), "format": "wav"}
 BODIES: dict[str, dict] = {
     "/chat/completions": {"model": "test/chat", "messages": HI},
+    "/completions": {"model": "test/chat", "prompt": "Hi"},
     "/messages": {"model": "anthropic/claude-haiku-4.5", "max_tokens": 100, "messages": HI},
     "/embeddings": {"model": "test/embed", "input": "Hi"},
     "/rerank": {"model": "test/rerank", "query": "Hi", "documents": ["Hello", "Bye"]},

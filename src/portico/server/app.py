@@ -15,6 +15,7 @@ from portico.server.surfaces import (
     account,
     audio,
     chat,
+    completions,
     embeddings,
     generations,
     health,
@@ -30,6 +31,7 @@ _log = logging.getLogger("portico.server")
 
 ROUTES: tuple[Route, ...] = (
     chat.CHAT,
+    completions.COMPLETIONS,
     messages.MESSAGES,
     messages.COUNT_TOKENS,
     embeddings.EMBEDDINGS,
