@@ -214,7 +214,7 @@ def read_chat(body: JsonObject) -> Asked:
 
 
 def _read_message(reading: Reading, message: JsonObject) -> None:
-    role, content = message.get("role"), message.get("content")
+    role, content = text_of(message.get("role")), message.get("content")
     if role in {"system", "developer"}:
         reading.system(flat_text(content))
         return

@@ -136,10 +136,10 @@ class _Stream:
                 self._usage = dict(fields(fields(event.get("message")).get("usage")))
             case "content_block_start":
                 block = dict(fields(event.get("content_block")))
-                self._open[event.get("index")] = block
+                self._open[repr(event.get("index"))] = block
                 self._blocks.append(block)
             case "content_block_delta":
-                self._delta(event.get("index"), fields(event.get("delta")))
+                self._delta(repr(event.get("index")), fields(event.get("delta")))
             case "message_delta":
                 self._end |= {k: v for k, v in fields(event.get("delta")).items() if v}
                 more = fields(event.get("usage"))
@@ -324,9 +324,13 @@ def _chat_part(block: JsonObject) -> JsonObject:
     plain = block.keys() <= {"type", "source", "title", "cache_control"}
     if block.get("type") == "text":
         part = {"type": "text", "text": text_of(block.get("text"))}
-    elif block.get("type") == "image" and source.get("type") in {"base64", "url"}:
+    elif block.get("type") == "image" and text_of(source.get("type")) in {"base64", "url"}:
         part = {"type": "image_url", "image_url": {"url": _url(source)}}
-    elif block.get("type") == "document" and plain and source.get("type") in {"base64", "url"}:
+    elif (
+        block.get("type") == "document"
+        and plain
+        and text_of(source.get("type")) in {"base64", "url"}
+    ):
         part = {"type": "file", "file": {"file_data": _url(source)}}
         if block.get("title"):
             part["file"]["filename"] = block["title"]
@@ -387,7 +391,7 @@ def _read_block(reading: Reading, turn: Turn, block: JsonObject) -> None:
             result = reading.result(turn, identity=block.get("tool_use_id"))
             result.text = flat_text(block.get("content"))
             parts = objects(block.get("content"))
-            result.media = [_medium(part) for part in parts if part.get("type") in _MEDIA]
+            result.media = [_medium(part) for part in parts if text_of(part.get("type")) in _MEDIA]
         case kind:
             turn.own.append(text_of(kind))
 
