@@ -73,7 +73,7 @@ class _Encoding:
             body["system"] = turns.system
         messages = turns.messages
         body["messages"] = messages
-        config = self._inference(wish, cap_tokens)
+        config = self._inference(wish)
         if config:
             body["inferenceConfig"] = config
         tools = self._tools(turns)
@@ -105,11 +105,11 @@ class _Encoding:
             self.dropped.add("reasoning")
         return wish
 
-    def _inference(self, wish: Wish, cap_tokens: int) -> JsonObject:
+    def _inference(self, wish: Wish) -> JsonObject:
         request = self._request
         config: JsonObject = {}
-        if request.max_tokens is not None or (wish.claude.active and not self._own):
-            config["maxTokens"] = cap_tokens  # a budget has to stay below it
+        if request.max_tokens is not None:  # without it the API's default is the model's most
+            config["maxTokens"] = request.max_tokens
         sent = self._samplers(wish)
         config.update({native: sent[name] for name, native in _NAMES.items() if name in sent})
         stop = [text for text in request.stop if text.strip()]
