@@ -342,7 +342,9 @@ def test_a_declared_tag_that_exists_changes_that_endpoint():
 
 
 def test_what_is_said_of_a_provider_lies_below_what_is_said_of_an_endpoint():
-    declared = {"two": ProviderDeclaration(zdr=True, trains=False, weight=3.0, priority=1)}
+    declared = {
+        "two": ProviderDeclaration(zdr=True, trains=False, region="eu", weight=3.0, priority=1)
+    }
     said = EndpointDeclaration(model="acme/orca", provider="two", zdr=False, weight=0.5)
 
     models = build_snapshot(
@@ -352,5 +354,6 @@ def test_what_is_said_of_a_provider_lies_below_what_is_said_of_an_endpoint():
     one, two = models["acme/orca"].endpoints
     assert (one.zdr, one.trains, one.weight, one.priority) == (None, None, 1.0, 0)
     assert (two.zdr, two.trains, two.weight, two.priority) == (False, False, 0.5, 1)
+    assert (one.region, two.region) == (None, "eu")
     assert models["acme/koi"].endpoints[0].zdr is True
     assert models["two/local"].endpoints[0].weight == 3.0

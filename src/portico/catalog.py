@@ -23,7 +23,7 @@ RESERVED_SUFFIXES = frozenset(
 FREE = Pricing(prompt_picousd=0, completion_picousd=0)
 """The price of a model on the operator's own machine: declared, not guessed."""
 
-_DECLARED = ("service_tier", "quantization", "zdr", "trains", "weight", "priority")
+_DECLARED = ("service_tier", "quantization", "zdr", "trains", "region", "weight", "priority")
 
 _SUGGESTION_LENGTH = 128  # longer names are not typing mistakes
 
@@ -50,6 +50,7 @@ class EndpointDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     quantization: str | None = None
     zdr: bool | None = None
     trains: bool | None = None
+    region: str | None = None
     distillable: bool | None = None
     weight: float | None = None
     priority: int | None = None
@@ -60,6 +61,7 @@ class ProviderDeclaration(msgspec.Struct, frozen=True, kw_only=True):
 
     zdr: bool | None = None
     trains: bool | None = None
+    region: str | None = None
     weight: float | None = None
     priority: int | None = None
 
@@ -242,6 +244,7 @@ def _new_endpoint(
             service_tier=None,
             zdr=None,
             trains=None,
+            region=None,
         )
     return Endpoint(
         model=model.slug,
@@ -266,7 +269,7 @@ def _told_of_providers(model: Model, declared: Mapping[str, ProviderDeclaration]
 
 def _unsaid(endpoint: Endpoint, said: ProviderDeclaration) -> dict[str, Any]:
     """The fields of `said` that the endpoint leaves at their default."""
-    defaults = {"zdr": None, "trains": None, "weight": 1.0, "priority": 0}
+    defaults = {"zdr": None, "trains": None, "region": None, "weight": 1.0, "priority": 0}
     return {
         name: value
         for name, default in defaults.items()

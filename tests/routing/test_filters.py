@@ -100,6 +100,30 @@ def test_zdr_of_any_level_counts_and_false_switches_none_off(own, levels, found)
     assert len(tags(FLAGGED, {"zdr": own}, conditions=conditions)) == found
 
 
+REGIONAL = model(
+    endpoint("a/eu", 1, region="eu"), endpoint("b/us", 2, region="us"), endpoint("c", 3)
+)
+
+
+@pytest.mark.parametrize(
+    ("levels", "found", "reasons"),
+    [
+        ([], ["a/eu", "b/us", "c"], []),
+        ([Restrictions(data_region="eu")], ["a/eu"], ["in us", "not known to process data in eu"]),
+        ([Restrictions(), Restrictions(data_region="us")], ["b/us"], ["in eu", "not known to process data in us"]),
+        ([Restrictions(data_region="eu"), Restrictions(data_region="eu")], ["a/eu"], ["in us", "not known to process data in eu"]),
+        ([Restrictions(data_region="eu"), Restrictions(data_region="us")], [], ["in eu", "in us", "not known to process data in eu and us"]),
+    ],
+)  # fmt: skip
+def test_a_data_region_keeps_only_what_is_declared_to_be_there(levels, found, reasons):
+    needs = Needs(preferences=parse_preferences({"sort": "price"}))
+
+    plan = survey([target(REGIONAL)], needs, Random(1), Conditions(restrictions=tuple(levels)))
+
+    assert [c.endpoint.tag for c in plan.candidates] == found
+    assert [(e.code, e.reason) for e in plan.excluded] == [("data_region", r) for r in reasons]
+
+
 @pytest.mark.parametrize(
     ("levels", "own", "found"),
     [

@@ -46,6 +46,7 @@ def test_the_routing_section_becomes_rules(tmp_path):
         ignore = ["azure"]
         models = ["openai/*"]
         zdr = true
+        data_region = "eu"
         data_collection = "deny"
         tools_unsupported = "ignore"
         allow_shared_after_byok = true
@@ -65,6 +66,7 @@ def test_the_routing_section_becomes_rules(tmp_path):
             ignore=("azure",),
             models=("openai/*",),
             zdr=True,
+            data_region="eu",
             deny_training=True,
         ),
     )

@@ -140,6 +140,22 @@ def collects_nothing(needs: Needs, conditions: Conditions, target: Target) -> Fi
     return objects
 
 
+def stays_in_region(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
+    """The region that the operator demands, or a level below; what is not declared is not there."""
+    wanted = {r.data_region for r in conditions.restrictions if r.data_region is not None}
+    if not wanted:
+        return None
+
+    def objects(facts: EndpointFacts) -> str | None:
+        known = facts.endpoint.region
+        if wanted == {known}:
+            return None
+        there = " and ".join(sorted(wanted))
+        return f"not known to process data in {there}" if known is None else f"in {known}"
+
+    return objects
+
+
 def may_be_distilled(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
     """`enforce_distillable_text`."""
     if not needs.preferences.enforce_distillable_text or target.facts.distillable:
@@ -358,6 +374,7 @@ HARD: tuple[tuple[str, FilterMaker], ...] = (
     ("allowed_providers", is_ordered_without_fallbacks),
     ("data_policy:zdr", retains_nothing),
     ("data_policy:training", collects_nothing),
+    ("data_region", stays_in_region),
     ("distillable", may_be_distilled),
     ("quantization", has_quantization),
     ("max_price", costs_at_most),

@@ -76,7 +76,8 @@ class Restrictions(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator, or a key's guardrail, allows. None and False restrict nothing.
 
     Of several levels every one holds: what is allowed is the intersection, what
-    is ignored the union, and `zdr` at one of them is enough.
+    is ignored the union, and `zdr` at one of them is enough. `data_region` is where
+    data has to be processed.
     `models` are patterns as of `fits_pattern`.
     """
 
@@ -85,6 +86,7 @@ class Restrictions(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] | None = None
     zdr: bool = False
     deny_training: bool = False
+    data_region: str | None = None
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):

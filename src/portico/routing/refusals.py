@@ -26,7 +26,7 @@ _MESSAGES = {
 _RESTRICTED = (
     "No endpoints available matching your guardrail restrictions and data policy ({models})"
 )
-_PRIVATE = frozenset({"data_policy:zdr", "data_policy:training"})
+_PRIVATE = frozenset({"data_policy:zdr", "data_policy:training", "data_region"})
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -232,6 +232,9 @@ _CONSTRAINTS: dict[str, Callable[[Sequence[Endpoint], Needs], tuple[str, str]]] 
     ),
     "data_policy:training": lambda endpoints, needs: (
         "provider.data_collection", "no endpoint is declared not to collect data"
+    ),
+    "data_region": lambda endpoints, needs: (
+        "data_region", "no endpoint is declared to process data in the region demanded here"
     ),
     "distillable": lambda endpoints, needs: (
         "provider.enforce_distillable_text", "no model is declared to allow distillation"

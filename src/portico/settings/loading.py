@@ -186,6 +186,8 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
             known, and such requests go elsewhere.
         trains: whether it collects data or trains on it. Unset: not known, and
             requests with `data_collection: "deny"` go elsewhere.
+        region: where it processes data, for `data_region`: "eu", "us" or a word of
+            yours. Unset: not known.
         weight: multiplies its chance to be asked first, 1 if unset; with 0 it
             is a fallback only.
         priority: providers of a lower number are asked before those of a higher
@@ -207,6 +209,7 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool | None = None
     zdr: bool | None = None
     trains: bool | None = None
+    region: str | None = None
     weight: Weight | None = None
     priority: int | None = None
     credentials: tuple[CredentialTable, ...] = ()
@@ -335,6 +338,7 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
         quantization: of the weights. Unset: not known.
         zdr: whether the endpoint retains no data; before what is said of the provider.
         trains: whether it collects data, likewise.
+        region: where it processes data, likewise.
         distillable: whether the model's author allows to train other models on
             its output. Unset: not known, which counts as no.
         weight: multiplies the chance to be asked first, before what is said of
@@ -355,6 +359,7 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
     quantization: Quantization | None = None
     zdr: bool | None = None
     trains: bool | None = None
+    region: str | None = None
     distillable: bool | None = None
     weight: Weight | None = None
     priority: int | None = None

@@ -156,6 +156,8 @@ class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
             "openai/*". Unset: all.
         zdr: use only endpoints declared to retain no data.
         data_collection: `"deny"` uses only endpoints declared not to collect data.
+        data_region: use only endpoints declared to process data there, for
+            example "eu". Unset: anywhere.
         tools_unsupported: what happens to a request with tools where no
             endpoint of the model takes them: an error, or the tools are ignored.
         allow_shared_after_byok: when a key that came with the request fails,
@@ -171,6 +173,7 @@ class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] | None = None
     zdr: bool = False
     data_collection: Literal["allow", "deny"] = "allow"
+    data_region: str | None = None
     tools_unsupported: Literal["error", "ignore"] = "error"
     allow_shared_after_byok: bool = False
     auto_exacto: bool = False
@@ -189,6 +192,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool | None = None
     zdr: bool | None = None
     trains: bool | None = None
+    region: str | None = None
     weight: Weight | None = None
     priority: int | None = None
     credentials: tuple[tuple[Credential, Secret], ...] = ()
@@ -222,7 +226,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """What is said of all endpoints of a provider, by its slug."""
         return {
             slug: ProviderDeclaration(
-                zdr=said.zdr, trains=said.trains, weight=said.weight, priority=said.priority
+                zdr=said.zdr,
+                trains=said.trains,
+                region=said.region,
+                weight=said.weight,
+                priority=said.priority,
             )
             for slug, said in self.providers.items()
         }

@@ -14,6 +14,7 @@ def routing_rules(settings: Settings, resolved: ResolvedProviders) -> RoutingRul
         models=said.models,
         zdr=said.zdr,
         deny_training=said.data_collection == "deny",
+        data_region=said.data_region,
     )
     return RoutingRules(
         aliases=settings.aliases,

@@ -62,8 +62,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     and `max_completion_tokens` None: not known, so no request is refused for it;
     the same holds for empty `supported_parameters` and `input_modalities`.
 
-    `zdr` (it retains no data) and `trains` (it collects data) are what the
-    operator declares; None is not known, and a request that demands an answer is
+    `zdr` (it retains no data), `trains` (it collects data) and `region` (where
+    it processes data: "eu", "us") are what the operator declares; None is not known, and a request that demands an answer is
     not sent there. `service_tier` None is the default tier. `weight` multiplies
     the chance to be drawn first, 0 is never; endpoints of a lower `priority`
     number are asked before those of a higher one.
@@ -83,6 +83,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     service_tier: ServiceTier | None = None
     zdr: bool | None = None
     trains: bool | None = None
+    region: str | None = None
     weight: float = 1.0
     priority: int = 0
 

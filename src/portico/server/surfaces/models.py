@@ -1,6 +1,6 @@
 """What can be called: `GET /models`, endpoints of a model, providers (contract/catalog-account 1)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from portico.catalog import find_model
@@ -197,11 +197,20 @@ def _filtered(site: Site, request: Request, *, default_output: str = "text") -> 
         tests.append(lambda row: inputs <= set(row["architecture"]["input_modalities"]))
     if parameters := _words(query, "supported_parameters"):
         tests.append(lambda row: parameters <= set(row["supported_parameters"]))
+    if region := query.get("region", "").lower():
+        inside = {m.slug for m in _models_in(site, region)}
+        tests.append(lambda row: row["id"] in inside)
     if wanted := query.get("q", "").lower():
         tests.append(lambda row: wanted in row["id"] or wanted in row["name"].lower())
     if window := _number(request, "context", 0):
         tests.append(lambda row: (row["context_length"] or 0) >= window)
     return [row for row in rows if all(test(row) for test in tests)]
+
+
+def _models_in(site: Site, region: str) -> Iterator[Model]:
+    for model in site.gateway.snapshot.models.values():
+        if any(e.region == region for e in model.endpoints):
+            yield model
 
 
 def _rows(site: Site) -> list[JsonObject]:
