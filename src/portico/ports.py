@@ -15,6 +15,9 @@ from portico.vocabulary import (
     Spending,
 )
 
+DEADLINE_PASSED = "deadline passed: "
+"""How a cancellation begins that is ours, because an upstream took too long; then comes why."""
+
 
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     """How long an upstream may take, in seconds: to accept the connection, to send the

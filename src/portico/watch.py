@@ -8,7 +8,7 @@ import asyncio
 from types import TracebackType
 
 from portico.errors import UpstreamTimeout
-from portico.ports import Deadlines
+from portico.ports import DEADLINE_PASSED, Deadlines
 
 _LOOKS_PER_SILENCE = 4
 
@@ -87,4 +87,4 @@ class Watch:
         if self._task is not None and not self._task.done():
             self._why = why
             self._cancelling = self._task.cancelling()
-            self._task.cancel()
+            self._task.cancel(DEADLINE_PASSED + why)

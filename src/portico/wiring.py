@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 
 from portico import __version__, demo
+from portico.cassette.redaction import Redactor
 from portico.catalog import FREE as FREE_PRICE
 from portico.catalog import EndpointDeclaration, build_snapshot
 from portico.dialects import DIALECTS, Quirks
@@ -28,6 +29,9 @@ from portico.resources import GatewayOptions, ProviderAccess, Resources
 from portico.routing.budget import RetryBudget
 from portico.routing.health import HealthTracker
 from portico.routing.routers import RouterLists
+from portico.server.app import App
+from portico.server.asgi import Application
+from portico.server.recording import RecordingApp, RecordingRules
 from portico.server.request import Site
 from portico.settings import (
     ConfigError,
@@ -39,13 +43,18 @@ from portico.settings import (
 )
 from portico.simulator import Simulator
 from portico.storage.sqlite import SqliteStore
+from portico.storage.tapes import Tapes
 from portico.transport.http1 import Http1Transport
 from portico.transport.live import LiveTransport
+from portico.transport.recording import Clocks, RecordingTransport, Wish
 from portico.transport.replaying import ReplayingTransport
 from portico.transport.switching import SwitchingTransport
 from portico.vocabulary import CatalogSnapshot
 
 DATABASE = "portico.db"
+NO_KEY = "none"
+"""What stands for a provider's key where recordings answer."""
+
 _PROBE_S = 0.3
 _SIMULATOR = Provider(
     slug="portico", name="Portico Simulator", base_url="", auth="none", key_env=()
@@ -55,58 +64,109 @@ _SIMULATOR = Provider(
 class Assembly(msgspec.Struct, kw_only=True):
     """Everything that one serving process holds. `aclose` gives it back.
 
-    `demo` tells that recordings and the simulator answer; `found` names what
-    was found instead; `warnings` are sentences for the operator.
+    `app` is the application to serve. `demo` tells that recordings and the simulator answer; `found` names what
+    was found instead; `warnings` are sentences for the operator. `told` is what a
+    person is told in the place of the usual, with `{base_url}` where it belongs.
     """
 
     site: Site
+    app: Application
     store: Store
     transport: Transport
     simulator: Simulator | None
     demo: bool
     found: tuple[str, ...]
     warnings: tuple[str, ...]
+    tapes: Tapes | None = None
+    told: str | None = None
 
     async def aclose(self) -> None:
-        """Close connections, the simulator and the ledger, in that order."""
+        """Close connections, recordings, the simulator and the ledger, in that order."""
         await self.transport.aclose()
+        if self.tapes is not None:
+            await self.tapes.aclose()
         if self.simulator is not None:
             await self.simulator.aclose()
         await self.store.aclose()
 
 
-class _Supply(msgspec.Struct, kw_only=True):
-    """Who answers: providers with their keys, what can be called, and how it is reached."""
+class Supply(msgspec.Struct, kw_only=True):
+    """Who answers: providers with their keys, what can be called, and how it is reached.
+
+    `replayed`: recordings answer in the place of every provider.
+    """
 
     providers: dict[str, Provider]
     secrets: Mapping[str, Secret]
     snapshot: CatalogSnapshot
     transport: Transport
     simulator: Simulator | None = None
+    replayed: bool = False
 
 
 async def assemble(
-    settings: Settings, environ: Mapping[str, str], *, force_demo: bool = False
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    force_demo: bool = False,
+    record_all: bool = False,
 ) -> Assembly:
     """Open the ledger, find the providers and put the gateway together.
 
+    Args:
+        settings: what the operator says.
+        environ: where providers' keys are looked for.
+        force_demo: use no provider even if there is one.
+        record_all: record every exchange, not only those that ask for it.
+
     Raises:
-        ConfigError: a provider in the settings cannot be used.
+        ConfigError: something in the settings cannot be used.
         OSError: the data directory cannot be used.
     """
     resolved = resolve_providers(settings, environ)
-    live = _live_transport(environ)
+    live = live_transport(environ)
     local = {} if force_demo else await _running_servers(resolved.local)
     found = {**resolved.providers, **{slug: resolved.local[slug] for slug in local}}
     if found and not force_demo:
         snapshot = build_snapshot(
             catalog_data(), found, settings.models, local, declared=settings.declared
         )
-        supply = _Supply(
+        supply = Supply(
             providers=found, secrets=resolved.secrets, snapshot=snapshot, transport=live
         )
     else:
         supply = await _demo_supply(live)
+    tapes = tapes_of(settings, resolved)
+    if tapes is not None:
+        supply = msgspec.structs.replace(
+            supply, transport=RecordingTransport(supply.transport, tapes, CLOCKS)
+        )
+    assembly = put_together(settings, resolved, supply)
+    if tapes is None:
+        return assembly
+    rules = RecordingRules(
+        usual=wish_of(settings),
+        always=record_all,
+        keys=settings.recordings.keys,
+        by_header=settings.recordings.by_header,
+    )
+    app = RecordingApp(assembly.app, rules, tapes, CLOCKS)
+    if not record_all:
+        return msgspec.structs.replace(assembly, app=app, tapes=tapes)
+    note = f"every exchange is recorded in {settings.recordings.dir}"
+    warnings = (*assembly.warnings, note)
+    return msgspec.structs.replace(assembly, app=app, tapes=tapes, warnings=warnings)
+
+
+def put_together(
+    settings: Settings, resolved: ResolvedProviders, supply: Supply, *, rng: Random | None = None
+) -> Assembly:
+    """Open the ledger and put the gateway together from what it is supplied with.
+
+    Raises:
+        ConfigError: a provider's dialect is not known.
+        OSError: the data directory cannot be used.
+    """
     is_demo = supply.simulator is not None
     store = SqliteStore.open(settings.server.data_dir / DATABASE)
     resources = Resources(
@@ -117,7 +177,7 @@ async def assemble(
                 provider,
                 supply.secrets.get(slug),
                 keys={n: s for (of, n), s in resolved.credential_secrets.items() if of == slug},
-                replayed=is_demo,
+                replayed=is_demo or supply.replayed,
             )
             for slug, provider in supply.providers.items()
         },
@@ -127,16 +187,18 @@ async def assemble(
         now_ms=now_ms,
         clock_s=time.monotonic,
     )
+    mode = "demo" if is_demo else "replay" if supply.replayed else "live"
     site = Site(
         gateway=Gateway(
-            resources, supply.snapshot, Random(), _rules(settings, resolved, demo=is_demo)
+            resources, supply.snapshot, rng or Random(), _rules(settings, resolved, demo=is_demo)
         ),
         max_body_bytes=settings.limits.max_body_bytes,
         public_catalog=settings.server.public_catalog,
-        facts={"mode": "demo" if is_demo else "live", "models": len(supply.snapshot.models)},
+        facts={"mode": mode, "models": len(supply.snapshot.models)},
     )
     return Assembly(
         site=site,
+        app=App(site),
         store=store,
         transport=supply.transport,
         simulator=supply.simulator,
@@ -144,6 +206,63 @@ async def assemble(
         found=tuple(sorted(provider.name for provider in supply.providers.values())),
         warnings=(*settings.warnings, *resolved.warnings),
     )
+
+
+def tapes_of(
+    settings: Settings, resolved: ResolvedProviders, *, replacing: bool = False
+) -> Tapes | None:
+    """Where exchanges are recorded, None if the settings name no directory.
+
+    Raises:
+        ConfigError: a pattern in the settings is none.
+    """
+    wanted = settings.recordings
+    if wanted.dir is None:
+        return None
+    return Tapes(
+        wanted.dir,
+        form=wanted.format,
+        redactor=redactor_of(settings, resolved),
+        replacing=replacing,
+    )
+
+
+def redactor_of(settings: Settings, resolved: ResolvedProviders) -> Redactor:
+    """What knows the gateway's own secrets and the operator's patterns.
+
+    Raises:
+        ConfigError: a pattern is none.
+    """
+    keys = [*resolved.secrets.values(), *resolved.credential_secrets.values()]
+    texts = {text for key in keys for text in parts_of(key)}
+    kept = [name.lower() for name in settings.recordings.keep_headers]
+    try:
+        return Redactor(
+            secrets=texts - {NO_KEY},
+            patterns=settings.recordings.redact,
+            request_headers=kept,
+            response_headers=kept,
+        )
+    except ValueError as error:
+        raise ConfigError(f"[recordings] redact: {error}") from None
+
+
+def parts_of(key: Secret) -> list[str]:
+    """The texts that a provider's key consists of: one, or those of a JSON object."""
+    try:
+        parts = loads(key.reveal())
+    except JsonError:
+        parts = None
+    if not isinstance(parts, dict):
+        return [key.reveal()]
+    return [str(text) for name, text in parts.items() if name != "region"]
+
+
+def wish_of(settings: Settings) -> Wish:
+    """What is recorded of an exchange that names nothing itself."""
+    wanted = settings.recordings
+    is_client = wanted.side == "client"
+    return Wish(tape=wanted.tape, upstream=not is_client, client=is_client)
 
 
 def _rules(settings: Settings, resolved: ResolvedProviders, *, demo: bool) -> RoutingRules:
@@ -156,18 +275,18 @@ def _rules(settings: Settings, resolved: ResolvedProviders, *, demo: bool) -> Ro
     return msgspec.structs.replace(rules, routers=lists, credentials={})
 
 
-async def _demo_supply(live: Transport) -> _Supply:
+async def _demo_supply(live: Transport) -> Supply:
     """Recordings in the place of their providers, and the simulator over a real socket."""
     simulator = Simulator()
     await simulator.start()
     recorded = {slug: PROVIDERS[slug] for slug in {row.provider for row in demo.DEMO_MODELS}}
     replaying = ReplayingTransport(demo.load_demo(), match_on=demo.MATCH_ON, hint=demo.HINT)
-    return _Supply(
+    return Supply(
         providers={
             **recorded,
             "portico": msgspec.structs.replace(_SIMULATOR, base_url=simulator.url),
         },
-        secrets={slug: Secret("none") for slug in recorded},
+        secrets={slug: Secret(NO_KEY) for slug in recorded},
         snapshot=_demo_snapshot(recorded),
         transport=SwitchingTransport({_origin(simulator.url): live}, default=replaying),
         simulator=simulator,
@@ -269,6 +388,9 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+CLOCKS = Clocks(now_ms=now_ms, clock_s=time.monotonic)
+
+
 def _options(settings: Settings) -> GatewayOptions:
     return GatewayOptions(
         wire_profile=settings.stream.wire_profile,
@@ -328,8 +450,8 @@ def _origin(url: str) -> str:
     return "/".join(url.split("/", 3)[:3])
 
 
-def _live_transport(environ: Mapping[str, str]) -> Transport:
-    """Our own client; it knows no proxies, so where one is set aiohttp takes its place."""
+def live_transport(environ: Mapping[str, str]) -> Transport:
+    """The way to providers: our own client; it knows no proxies, so where one is set aiohttp takes its place."""
     if _has_proxy(environ):
         return LiveTransport(use_environment_proxies=True)
     return Http1Transport()

@@ -78,13 +78,17 @@ def gateway(
     *arguments: str,
     config: str | None = None,
     environment: Mapping[str, str] | None = None,
+    command: str = "up",
 ) -> Iterator[Gateway]:
-    """Run `portico up` with its state in `folder`; `config` is the text of its portico.toml."""
+    """Run `portico up` with its state in `folder`; `config` is the text of its portico.toml.
+
+    Likewise `portico record` and `portico replay`, whose key is any.
+    """
     if config is not None:
         (folder / "portico.toml").write_text(config)
     state = {"PORTICO_DATA_DIR": str(folder / "data"), **(environment or {})}
-    with _process(folder, ("up", "--json", "--port", "0", *arguments), state) as facts:
-        yield Gateway(base_url=facts["base_url"], key=facts["key"])
+    with _process(folder, (command, "--json", "--port", "0", *arguments), state) as facts:
+        yield Gateway(base_url=facts["base_url"], key=facts["key"] or "any")
 
 
 @contextmanager

@@ -27,8 +27,10 @@ class Extension(msgspec.Struct, kw_only=True, forbid_unknown_fields=False):
     side: Side | None = None
     recorded_at: str | None = None
     duration_ms: _Milliseconds | None = None
+    head_ms: _Milliseconds | None = None
     ended: Ended = "done"
     failure: Failure | None = None
+    message: str = ""
     frames: list[tuple[_Size, _Milliseconds]] = []
 
 
@@ -47,10 +49,14 @@ def extension_of(interaction: Interaction, *, with_duration: bool) -> JsonObject
         value["recorded_at"] = timestamp(interaction.recorded_ms)
     if with_duration and response.duration_s is not None:
         value["duration_ms"] = response.duration_s * 1000
+    if response.head_s is not None:
+        value["head_ms"] = round(response.head_s * 1000, 3)
     if response.ended != "done":
         value["ended"] = response.ended
     if response.failure is not None:
         value["failure"] = response.failure
+    if response.message:
+        value["message"] = response.message
     if response.frames:
         value["frames"] = Inline(
             Inline((frame.size_bytes, round(frame.at_s * 1000, 3))) for frame in response.frames
@@ -80,7 +86,10 @@ def extended(interaction: Interaction, value: object) -> Interaction:
         "frames": tuple(Frame(size_bytes=size, at_s=at_ms / 1000) for size, at_ms in said.frames),
         "ended": said.ended,
         "failure": said.failure,
+        "message": said.message,
     }
+    if said.head_ms is not None:
+        changes["head_s"] = said.head_ms / 1000
     if said.duration_ms is not None:
         changes["duration_s"] = said.duration_ms / 1000
     return msgspec.structs.replace(

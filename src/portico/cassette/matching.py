@@ -38,6 +38,19 @@ def path(a: RecordedRequest, b: RecordedRequest) -> str | None:
     return None if left == right else f"{left} != {right}"
 
 
+def api_path(a: RecordedRequest, b: RecordedRequest) -> str | None:
+    """The path below the root of the API: `/api/v1/key` and `/v1/key` are the same."""
+    left, right = (_below_api(urlsplit(r.url).path) for r in (a, b))
+    return None if left == right else f"{left} != {right}"
+
+
+def _below_api(path: str) -> str:
+    for prefix in ("/api/v1/", "/v1/"):
+        if path.startswith(prefix):
+            return path[len(prefix) - 1 :]
+    return path
+
+
 def query(a: RecordedRequest, b: RecordedRequest) -> str | None:
     """The query of the URL; the order of its parameters does not matter."""
     left, right = (sorted(parse_qsl(urlsplit(r.url).query)) for r in (a, b))
@@ -90,7 +103,7 @@ def uri(a: RecordedRequest, b: RecordedRequest) -> str | None:
 
 MATCHERS: Mapping[str, Matcher] = {
     matcher.__name__: matcher
-    for matcher in (method, origin, path, query, uri, body, chat_body, prompt)
+    for matcher in (method, origin, path, api_path, query, uri, body, chat_body, prompt)
 }
 """What requests can be compared by, by name."""
 

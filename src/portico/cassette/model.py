@@ -40,9 +40,10 @@ class RecordedResponse(msgspec.Struct, frozen=True, kw_only=True):
 
     `duration_s` is from the request to the end of the body, None if it was not
     recorded. `frames` are the reads the body came in; empty if they are not
-    known, else their sizes add up to the body. `ended` tells whether the body
+    known, else their sizes add up to the body. `head_s` is when status and
+    headers were there, in seconds after the request. `ended` tells whether the body
     is whole, was left by whoever read it, or broke; `failure` says how it
-    broke. Without any answer `status` is 0.
+    broke, `message` what was said of it. Without any answer `status` is 0.
     """
 
     status: int
@@ -50,9 +51,11 @@ class RecordedResponse(msgspec.Struct, frozen=True, kw_only=True):
     headers: Headers = ()
     body: bytes = b""
     duration_s: float | None = None
+    head_s: float | None = None
     frames: tuple[Frame, ...] = ()
     ended: Ended = "done"
     failure: Failure | None = None
+    message: str = ""
 
     @property
     def is_event_stream(self) -> bool:

@@ -161,6 +161,7 @@ class Redactor:
         return msgspec.structs.replace(
             plain,
             reason=self.text(plain.reason),
+            message=self.text(plain.message),
             headers=headers,
             body=body,
             frames=_moved(plain.frames, spans),

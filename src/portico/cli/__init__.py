@@ -13,6 +13,8 @@ _COMMANDS = {
     "keys": ("portico.cli.keys", "keys"),
     "ledger": ("portico.cli.ledger", "ledger"),
     "models": ("portico.cli.models", "models"),
+    "record": ("portico.cli.record", "record"),
+    "replay": ("portico.cli.record", "replay"),
     "route": ("portico.cli.route", "route"),
     "simulate": ("portico.cli.simulate", "simulate"),
 }

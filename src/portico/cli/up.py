@@ -9,17 +9,18 @@ import secrets
 import signal
 import socket
 import sys
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, NamedTuple
 
 import click
-import uvicorn
 import uvloop
 
 from portico.cli.texts import curl_line, started_text
 from portico.keys import ENTROPY_BYTES, issue
 from portico.ports import Store
-from portico.server.app import App
-from portico.server.protocol import GuardedProtocol
-from portico.settings import ConfigError, Settings, load_settings
+from portico.server.serving import http_server
+from portico.settings import ConfigError, Secret, Settings, load_settings
 from portico.storage.errors import StorageError
 from portico.storage.lock import DataDirLock
 from portico.wiring import Assembly, assemble, now_ms
@@ -27,62 +28,106 @@ from portico.wiring import Assembly, assemble, now_ms
 _YOUNG_OBJECTS = 25_000
 
 
+Assembling = Callable[[Settings], Awaitable[Assembly]]
+
+
+class Place(NamedTuple):
+    """Where to serve: what the options say, over everything else."""
+
+    config: str | None
+    host: str | None
+    port: int | None
+    data_dir: str | None
+    as_json: bool
+
+
+def place_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a `Place`, as its argument `place`."""
+
+    @click.option("--config", metavar="FILE", help="Settings file; ./portico.toml by default.")
+    @click.option("--host", help="Address to listen on.")
+    @click.option("--port", type=int, help="Port to listen on; 0 takes any free one.")
+    @click.option("--data-dir", metavar="DIR", help="Where the ledger lives.")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object when ready.")
+    @wraps(command)
+    def placed(
+        config: str | None,
+        host: str | None,
+        port: int | None,
+        data_dir: str | None,
+        as_json: bool,
+        **rest: Any,
+    ) -> None:
+        command(place=Place(config, host, port, data_dir, as_json), **rest)
+
+    return placed
+
+
 @click.command()
-@click.option("--config", "path", metavar="FILE", help="Settings file; ./portico.toml by default.")
-@click.option("--host", help="Address to listen on.")
-@click.option("--port", type=int, help="Port to listen on; 0 takes any free one.")
-@click.option("--data-dir", metavar="DIR", help="Where the ledger lives.")
+@place_options
 @click.option("--demo", is_flag=True, help="Serve the recordings and the simulator only.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object when ready.")
-def up(
-    path: str | None,
-    host: str | None,
-    port: int | None,
-    data_dir: str | None,
-    demo: bool,
-    as_json: bool,
-) -> None:
+def up(place: Place, demo: bool) -> None:
     """Serve the gateway on 127.0.0.1:8400.
 
     Providers are found by their keys in the environment (OPENAI_API_KEY, ...),
     by portico.toml, and on the usual ports of local servers. Without any, the
     demo is served: recordings, and a simulator that answers any prompt.
     """
+
+    def assembling(settings: Settings) -> Awaitable[Assembly]:
+        return assemble(settings, os.environ, force_demo=demo)
+
+    serve(place, assembling)
+
+
+def serve(
+    place: Place,
+    assembling: Assembling,
+    *,
+    change: Callable[[Settings], Settings] = lambda settings: settings,
+    no_key: Secret | None = None,
+) -> None:
+    """Serve until the process is told to end.
+
+    Args:
+        place: where.
+        assembling: makes what is served.
+        change: what the command itself says, over the settings.
+        no_key: see `load_settings`.
+
+    Raises:
+        click.ClickException: exit code 3 for settings, 1 for anything else.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of every malformed request
     try:
-        settings = load_settings(
-            environ=os.environ, path=path, host=host, port=port, data_dir=data_dir
+        settings = change(
+            load_settings(
+                environ=os.environ,
+                path=place.config,
+                host=place.host,
+                port=place.port,
+                data_dir=place.data_dir,
+                no_key=no_key,
+            )
         )
         with DataDirLock(settings.server.data_dir):
             listener = _listen(settings)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(settings, listener, demo=demo, as_json=as_json))
+                runner.run(_serve(settings, listener, assembling, as_json=place.as_json))
     except ConfigError as error:
         raise _Misconfigured(str(error)) from None
     except (StorageError, OSError) as error:
         raise _Failed(str(error)) from None
 
 
-async def _serve(settings: Settings, listener: socket.socket, *, demo: bool, as_json: bool) -> None:
-    assembly = await assemble(settings, os.environ, force_demo=demo)
+async def _serve(
+    settings: Settings, listener: socket.socket, assembling: Assembling, *, as_json: bool
+) -> None:
+    assembly = await assembling(settings)
     try:
         secret = await _first_key(assembly.store)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                App(assembly.site),
-                loop="none",
-                http=GuardedProtocol,
-                ws="none",
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=30,
-            )
-        )
+        server = http_server(assembly.app)
         port = listener.getsockname()[1]
         base_url = f"http://{settings.server.host}:{port}/api/v1"
         _announce(assembly, base_url, secret, as_json=as_json)
@@ -140,7 +185,7 @@ def _announce(assembly: Assembly, base_url: str, secret: str | None, *, as_json:
         facts = {
             "base_url": base_url,
             "key": secret,
-            "mode": "demo" if assembly.demo else "live",
+            "mode": assembly.site.facts["mode"],
             "providers": assembly.found,
             "models": len(snapshot.models),
             "curl": curl_line(base_url, secret, snapshot, demo=assembly.demo),
@@ -149,6 +194,8 @@ def _announce(assembly: Assembly, base_url: str, secret: str | None, *, as_json:
     else:
         click.echo(
             started_text(base_url, secret, snapshot, demo=assembly.demo, providers=assembly.found)
+            if assembly.told is None
+            else assembly.told.replace("{base_url}", base_url)
         )
     sys.stdout.flush()
 

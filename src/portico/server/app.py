@@ -170,7 +170,8 @@ class App:
         if route.access == "key" and not (
             route.path in CATALOG_PATHS and self._site.public_catalog
         ):
-            principal = await authenticate(headers, store, self._site.gateway.resources.now_ms())
+            now_ms = self._site.gateway.resources.now_ms()
+            principal = await authenticate(headers, store, now_ms, self._site.stand_in)
         return Request(
             method=route.method,
             path=path,

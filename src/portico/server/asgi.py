@@ -12,6 +12,7 @@ Scope = MutableMapping[str, Any]
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HANG_UP = "portico.hang_up"
 """Where a scope takes a callable for a client's leaving, if the server offers the key. It

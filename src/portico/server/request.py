@@ -10,7 +10,7 @@ from portico.errors import InvalidRequest
 from portico.gateway import Gateway
 from portico.jsonio import JsonObject, dumps
 from portico.server.asgi import AsgiReply, Receive, Scope
-from portico.vocabulary import CatalogSnapshot, Principal
+from portico.vocabulary import ApiKey, CatalogSnapshot, Principal
 
 Access = Literal["open", "key"]
 
@@ -19,12 +19,14 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     """What the routes work with: the gateway and the edge's own settings.
 
     `facts` is what `GET /health` adds to the status; `views` keeps rows made from
-    a snapshot for as long as it is the current one.
+    a snapshot for as long as it is the current one. `stand_in` is whom unknown keys
+    act for, None where they are refused.
     """
 
     gateway: Gateway
     max_body_bytes: int
     public_catalog: bool = False
+    stand_in: ApiKey | None = None
     facts: dict[str, object] = {}
     views: dict[str, tuple[CatalogSnapshot, list[JsonObject]]] = {}
 

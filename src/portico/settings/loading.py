@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 
@@ -31,6 +31,7 @@ from portico.settings.records import (
     LimitSettings,
     Origin,
     ProviderSettings,
+    RecordingSettings,
     RoutingSettings,
     Secret,
     ServerSettings,
@@ -52,6 +53,7 @@ SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "health": HealthPolicy,
     "routing": RoutingSettings,
     "router": RouterLists,
+    "recordings": RecordingSettings,
 }
 """The sections of plain keys, by name."""
 
@@ -75,6 +77,7 @@ def load_settings(
     port: int | None = None,
     data_dir: str | None = None,
     with_keys: bool = True,
+    no_key: Secret | None = None,
 ) -> Settings:
     """Read the settings.
 
@@ -83,12 +86,11 @@ def load_settings(
         path: the file to read; else `PORTICO_CONFIG`, else `./portico.toml`
             if it exists.
         host: command-line value, over everything else; likewise `port` and `data_dir`.
-        with_keys: whether the providers' keys are read, wherever they are. Without
-            them nothing can be called, and nothing has to be set.
+        with_keys: read the providers' keys; without them nothing can be called.
+        no_key: stands for a provider's key that is not there; None refuses to go on.
 
     Raises:
-        ConfigError: a file is missing or something in it, or in the
-            environment, cannot be used.
+        ConfigError: a file is missing, or something cannot be used.
     """
     named = path or environ.get("PORTICO_CONFIG") or None
     source = Source.read(named or DEFAULT_FILE, needed=named is not None)
@@ -109,7 +111,7 @@ def load_settings(
                 values[key] = _from_text(f"--{key.replace('_', '-')}", value, field_type(kind, key))
                 origins[f"{section}.{key}"] = "flag"
         sections[section] = kind(**values)
-    providers = dict(_providers(source, environ if with_keys else None))
+    providers = dict(_providers(source, Keys(environ, no_key) if with_keys else None))
     for slug in providers:
         origins |= dict.fromkeys(
             (f"providers.{slug}.{key}" for key in source.keys("providers", slug)), "file"
@@ -215,10 +217,15 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
     credentials: tuple[CredentialTable, ...] = ()
 
 
-def _providers(
-    source: Source, environ: Mapping[str, str] | None
-) -> Iterator[tuple[str, ProviderSettings]]:
-    """The sections `[providers.<slug>]`; without an environment their keys are left out."""
+class Keys(NamedTuple):
+    """Where providers' keys come from, and what stands for one that is not there."""
+
+    environ: Mapping[str, str]
+    stand_in: Secret | None = None
+
+
+def _providers(source: Source, keys: Keys | None) -> Iterator[tuple[str, ProviderSettings]]:
+    """The sections `[providers.<slug>]`; without `keys` theirs are left out."""
     tables = source.document.get("providers", {})
     if not isinstance(tables, dict):
         raise source.fail(("providers",), "[providers]", "must be a table")
@@ -234,13 +241,13 @@ def _providers(
                 path, section, f"is not a built-in provider, so it needs base_url{meant}"
             )
         enabled = values.get("enabled") is not False
-        if enabled and environ is not None and values.get("api_key") is not None:
-            values["api_key"] = _secret(source, (*path, "api_key"), values["api_key"], environ)
+        if enabled and keys is not None and values.get("api_key") is not None:
+            values["api_key"] = _secret(source, (*path, "api_key"), values["api_key"], keys)
         else:
             values.pop("api_key", None)
         further = values.pop("credentials", ())
-        if enabled and environ is not None:
-            values["credentials"] = tuple(_credentials(source, path, further, environ))
+        if enabled and keys is not None:
+            values["credentials"] = tuple(_credentials(source, path, further, keys))
         if (auth := values.get("auth")) is not None and auth not in SCHEMES:
             near = did_you_mean(auth, sorted(SCHEMES))
             raise source.fail((*path, "auth"), section, f'"auth": not known{near}')
@@ -255,7 +262,7 @@ def _credentials(
     source: Source,
     path: KeyPath,
     tables: Sequence[CredentialTable],
-    environ: Mapping[str, str],
+    keys: Keys,
 ) -> Iterator[tuple[Credential, Secret]]:
     names: set[str] = set()
     for table in tables:
@@ -273,28 +280,26 @@ def _credentials(
             key_hashes=table.keys,
             users=table.users,
         )
-        yield credential, _secret(source, place, table.api_key, environ)
+        yield credential, _secret(source, place, table.api_key, keys)
 
 
-def _secret(
-    source: Source, path: KeyPath, said: str | Mapping[str, str], environ: Mapping[str, str]
-) -> Secret:
+def _secret(source: Source, path: KeyPath, said: str | Mapping[str, str], keys: Keys) -> Secret:
     """Return the secret that is referred to; one of several texts as a JSON object of them."""
     if isinstance(said, str):
-        return _secret_text(source, path, said, environ)
+        return _secret_text(source, path, said, keys)
     parts = {
-        name: text if name == "region" else _secret_text(source, path, text, environ).reveal()
+        name: text if name == "region" else _secret_text(source, path, text, keys).reveal()
         for name, text in said.items()
     }
     return Secret(dumps(parts).decode())
 
 
-def _secret_text(source: Source, path: KeyPath, text: str, environ: Mapping[str, str]) -> Secret:
+def _secret_text(source: Source, path: KeyPath, text: str, keys: Keys) -> Secret:
     """Return the secret that `text` refers to: `env:NAME`, `file:/path`, or a literal one."""
     section = f"[providers.{path[1]}]"
     kind, separator, name = text.partition(":")
     if separator and kind == "env":
-        value = environ.get(name, "")
+        value = keys.environ.get(name, "")
         missing = f"the environment variable {name} is not set"
     elif separator and kind == "file":
         missing = f"the file {name} is empty or cannot be read"
@@ -308,6 +313,8 @@ def _secret_text(source: Source, path: KeyPath, text: str, environ: Mapping[str,
             f'{source.name}: {section} has its key in the file; write "env:NAME" or "file:/path"'
         )
     if not value:
+        if keys.stand_in is not None:
+            return keys.stand_in
         raise source.fail(path, section, f'"api_key": {missing}')
     return Secret(value)
 

@@ -180,6 +180,40 @@ class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
     sticky_idle_s: Seconds = 600.0
 
 
+class RecordingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[recordings]`: which exchanges are recorded, and how requests find recordings.
+
+    Secrets are taken out before anything is written.
+
+    Attributes:
+        dir: directory of the cassettes. Unset: nothing is recorded.
+        format: how they are written.
+        side: what providers say ("upstream"), or what the gateway answers ("client").
+        tape: name of the cassette where a request names none.
+        keys: hashes of the gateway's keys whose requests are recorded.
+        by_header: let every client have its request recorded, on the cassette
+            that it names in `X-Portico-Record`.
+        redact: regular expressions of what else is secret. Of one with a group
+            the group is replaced, else all of it.
+        keep_headers: headers to record beside the usual ones.
+        match: what must be equal for a recording to answer a request: "method",
+            "origin", "path", "api_path", "query", "uri", "body", "chat_body",
+            "prompt". Unset: method, origin, path, query and chat_body.
+        ignore: places in bodies that do not matter there, as JSON pointers.
+    """
+
+    dir: Path | None = None
+    format: Literal["go-vcr", "vcrpy", "vcrpy-json", "har"] = "go-vcr"
+    side: Literal["upstream", "client"] = "upstream"
+    tape: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$")] = "recorded"
+    keys: frozenset[str] = frozenset()
+    by_header: bool = True
+    redact: tuple[str, ...] = ()
+    keep_headers: tuple[str, ...] = ()
+    match: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[providers.<slug>]`. None: not said; `portico.settings.loading.ProviderTable` has more."""
 
@@ -214,6 +248,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     health: HealthPolicy = HealthPolicy()
     routing: RoutingSettings = RoutingSettings()
     router: RouterLists = RouterLists()
+    recordings: RecordingSettings = RecordingSettings()
     aliases: dict[str, str] = {}
     providers: dict[str, ProviderSettings] = {}
     models: tuple[EndpointDeclaration, ...] = ()

@@ -101,7 +101,7 @@ class Source:
 
     def value(self, path: KeyPath, section: str, key: str, value: object, wanted: Any) -> Any:
         """Return `value` as `wanted`."""
-        if wanted is Path and isinstance(value, str):
+        if wanted in (Path, Path | None) and isinstance(value, str):
             return Path(value)
         if isinstance(value, Decimal):
             value = float(value)

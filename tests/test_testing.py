@@ -1,0 +1,298 @@
+"""The in-process gateway and its transport, with the real clients that tests use."""
+
+import asyncio
+import re
+import sqlite3
+from pathlib import Path
+
+import httpx
+import httpx2
+import msgspec
+import openai
+import pytest
+
+from portico.cassette import Cassette, Frame, Interaction, RecordedRequest, RecordedResponse
+from portico.cassette.govcr import write
+from portico.jsonio import dumps
+from portico.settings import ConfigError
+from portico.testing import GatewayThread, ReplayGateway
+
+JSON = (("Content-Type", "application/json"),)
+SSE = (("Content-Type", "text/event-stream"),)
+HELLO = [{"role": "user", "content": "hello"}]
+CONFIG = "".join(
+    f"""
+[providers.{name}]
+base_url = "https://{name}.example/v1"
+[[models]]
+id = "test/model"
+provider = "{name}"
+upstream_model = "model"
+price = {{ prompt = "1", completion = "3" }}
+"""
+    for name in "abc"
+)
+
+
+def chunk(**fields):
+    return b"data: " + dumps({"id": "c", "object": "chat.completion.chunk", **fields}) + b"\n\n"
+
+
+def said(text):
+    return chunk(choices=[{"index": 0, "delta": {"content": text}, "finish_reason": None}])
+
+
+END = [
+    chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}]),
+    chunk(choices=[], usage={"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}),
+    b"data: [DONE]\n\n",
+]
+
+
+def exchange(provider, *parts, status=200, headers=SSE, messages=HELLO, **answer):
+    asked = {"model": "model", "stream": True, "messages": messages}
+    return Interaction(
+        request=RecordedRequest(
+            method="POST",
+            url=f"https://{provider}.example/v1/chat/completions",
+            headers=JSON,
+            body=dumps(asked),
+        ),
+        response=RecordedResponse(
+            status=status,
+            headers=headers,
+            body=b"".join(parts),
+            frames=tuple(Frame(size_bytes=len(p), at_s=n / 100) for n, p in enumerate(parts)),
+            **answer,
+        ),
+        side="upstream",
+    )
+
+
+BUSY = exchange("a", b'{"error":{"message":"slow down"}}', status=429, headers=JSON)
+CUT = exchange("b", said("One, "), ended="error", failure="broken", message="It broke.")
+WELL = exchange("c", said("One, "), said("two."), *END)
+
+
+@pytest.fixture
+def tape(tmp_path) -> Path:
+    """A: 429, B: cut in the middle, C: well."""
+    path = tmp_path / "tape.yaml"
+    path.write_bytes(write(Cassette(interactions=(BUSY, CUT, WELL))))
+    (tmp_path / "portico.toml").write_text(CONFIG)
+    return path
+
+
+def gateway(tape, **rest):
+    return ReplayGateway(tape, config=tape.parent / "portico.toml", **rest)
+
+
+def client_of(running, library=httpx2):
+    return openai.AsyncOpenAI(
+        base_url=running.base_url,
+        api_key="anything",
+        max_retries=0,
+        http_client=library.AsyncClient(transport=running.transport),
+    )
+
+
+async def test_an_openai_client_streams_without_a_socket(tape):
+    async with gateway(tape) as running:
+        stream = await client_of(running).chat.completions.create(
+            model="test/model",
+            messages=HELLO,
+            stream=True,
+            extra_body={"provider": {"only": ["c"]}},
+        )
+        words = [chunk.choices[0].delta.content async for chunk in stream if chunk.choices]
+
+    assert "".join(word or "" for word in words) == "One, two."
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_streams_come_as_they_are_sent(tape, library):
+    """At a tenfold pace there are 0.1 s between two frames: the first is there before the last."""
+    async with gateway(tape, pace=10) as running:
+        asking = library.AsyncClient(transport=running.transport)
+        body = {
+            "model": "test/model",
+            "messages": HELLO,
+            "stream": True,
+            "provider": {"only": ["c"]},
+        }
+        async with asking.stream(
+            "POST", f"{running.base_url}/chat/completions", json=body
+        ) as reply:
+            began_s = asyncio.get_running_loop().time()
+            times = [
+                (asyncio.get_running_loop().time() - began_s, data)
+                async for data in reply.aiter_raw()
+            ]
+
+    first = next(at_s for at_s, data in times if b"One" in data)
+    assert times[-1][0] - first > 0.1
+
+
+async def test_a_client_that_leaves_ends_the_request(tape):
+    async with gateway(tape, pace=100) as running:
+        asking = httpx.AsyncClient(transport=running.transport)
+        body = {
+            "model": "test/model",
+            "messages": HELLO,
+            "stream": True,
+            "provider": {"only": ["c"]},
+        }
+        async with asking.stream(
+            "POST", f"{running.base_url}/chat/completions", json=body
+        ) as reply:
+            async for data in reply.aiter_raw():
+                if b"One" in data:
+                    break
+
+        assert not [t for t in asyncio.all_tasks() if t.get_name() == "in-process request"]
+
+
+async def ask(running, *providers):
+    """What a client gets from providers that are asked in this order, without id and time."""
+    body = {
+        "model": "test/model",
+        "messages": HELLO,
+        "stream": True,
+        "provider": {"order": providers, "allow_fallbacks": len(providers) > 1},
+    }
+    if len(providers) > 1:
+        body["provider"] = {"order": providers, "only": providers}
+    asking = httpx.AsyncClient(transport=running.transport)
+    reply = await asking.post(f"{running.base_url}/chat/completions", json=body)
+    text = re.sub(r'"id":"gen-[^"]+"|"created":\d+', "", reply.text)
+    return reply.status_code, text
+
+
+def books(running):
+    """Attempts and charges as they stand in the ledger, without ids and times."""
+    path = running.data_dir / "portico.db"
+    with sqlite3.connect(path) as db:
+        attempts = db.execute(
+            "SELECT number, endpoint_tag, status, error_type FROM attempts ORDER BY generation_seq, number"
+        ).fetchall()
+        generations = db.execute(
+            "SELECT provider, error_type, cost_picousd, replayed FROM generations ORDER BY seq"
+        ).fetchall()
+    return attempts, generations
+
+
+async def play(tape):
+    async with gateway(tape) as running:
+        first = await ask(running, "a", "b", "c")
+        second = await ask(running, "a", "c")
+        return first, second, books(running)
+
+
+async def test_fallback_error_chunk_and_bill_replay_identically_a_hundred_times(tape):
+    first = await play(tape)
+
+    again = [await play(tape) for _ in range(99)]
+
+    (status, cut), (_, well), (attempts, generations) = first
+    assert status == 200
+    assert "One, " in cut
+    assert "It broke." in cut
+    assert '"finish_reason":"error"' in cut
+    assert "two." in well
+    assert [row[1:] for row in attempts] == [
+        ("a", 429, "rate_limit_exceeded"),
+        ("b", 200, "provider_unavailable"),
+        ("c", 200, None),  # the second request passes a over: it is known to be busy
+    ]
+    assert [row[3] for row in generations] == [1, 1]
+    assert generations[1][2] == 7 * 1_000_000 + 2 * 3_000_000
+    assert all(play == first for play in again)
+
+
+async def test_the_application_can_be_mounted_below_a_path(tape):
+    running = gateway(tape)
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/llm/api/v1/models",
+        "root_path": "/llm",
+        "query_string": b"",
+        "headers": [(b"authorization", b"Bearer x")],
+    }
+    await running(scope, receive, send)
+    await running.aclose()
+
+    assert sent[0]["status"] == 200
+
+
+async def test_the_lifespan_starts_and_ends_it(tape):
+    running = gateway(tape)
+    messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    sent = []
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message["type"])
+
+    await running({"type": "lifespan"}, receive, send)
+
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_what_is_missing_is_told_at_the_start(tmp_path):
+    with pytest.raises(ConfigError, match="there are no cassettes to replay"):
+        await ReplayGateway(tmp_path / "nothing.yaml").start()
+    with pytest.raises(ConfigError, match="there are no cassettes"):
+        GatewayThread(ReplayGateway(tmp_path / "nothing.yaml")).__enter__()
+
+
+async def test_a_matcher_that_is_none_is_told_at_the_start(tape):
+    running = gateway(tape, match=["bodies"])
+
+    with pytest.raises(ConfigError, match="'bodies' is no matcher"):
+        await running.start()
+    await running.aclose()
+
+
+@pytest.mark.io
+def test_a_blocking_client_asks_a_gateway_in_a_thread(tape):
+    with GatewayThread(gateway(tape)) as thread:
+        client = openai.OpenAI(base_url=thread.base_url, api_key="x", max_retries=0)
+        stream = client.chat.completions.create(
+            model="test/model",
+            messages=HELLO,
+            stream=True,
+            extra_body={"provider": {"only": ["c"]}},
+        )
+        words = [chunk.choices[0].delta.content for chunk in stream if chunk.choices]
+
+    assert "".join(word or "" for word in words) == "One, two."
+
+
+async def test_an_unknown_model_is_replayed_as_free(tape):
+    one = msgspec.structs.replace(
+        WELL,
+        request=msgspec.structs.replace(
+            WELL.request, body=dumps({"model": "new-one", "stream": True, "messages": HELLO})
+        ),
+    )
+    tape.write_bytes(write(Cassette(interactions=(one,))))
+
+    async with gateway(tape) as running:
+        assembly = await running.start()
+        asking = httpx.AsyncClient(transport=running.transport)
+        body = {"model": "c/new-one", "messages": HELLO, "stream": True}
+        reply = await asking.post(f"{running.base_url}/chat/completions", json=body)
+
+    assert "two." in reply.text
+    assert "c/new-one has no known price and is replayed as free" in assembly.warnings
