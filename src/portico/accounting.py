@@ -167,6 +167,8 @@ def close_generation(
 def _upstream_cost(usage: Usage | None, price: Pricing | None, created_ms: int) -> Cost | None:
     if usage is None or price is None:
         return None
+    if not price.overrides:
+        return pricing.cost(usage, price)
     return pricing.cost(usage, price, at_utc=utc_time(created_ms))
 
 

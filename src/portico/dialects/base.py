@@ -79,6 +79,7 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     names of the sampling and output fields that were sent with a value.
     `fields` are the top-level fields of the body with their exact bytes: what
     goes to an upstream of the same dialect is patched from them, not rebuilt.
+    `marked` False: no message and no tool has a member that only this gateway understands.
     `prompt_bytes` is the JSON the prompt tokens are bounded from, `media` the
     modality and size in bytes of each of its parts that is not text.
 
@@ -97,6 +98,7 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     parameters: frozenset[str] = frozenset()
     media: tuple[tuple[str, int], ...] = ()
     preferences: JsonObject | None = None
+    marked: bool = True
     exclude_reasoning: bool = False
     user: str | None = None
     session_id: str | None = None

@@ -13,7 +13,7 @@ from portico.money import PICOUSD
 from portico.routing.credentials import usable_keys
 from portico.routing.facts import EndpointFacts
 from portico.routing.needs import Conditions, Needs, Target, fits_pattern
-from portico.routing.preferences import MaxPrice, usd_bound
+from portico.routing.preferences import NO_WISHES, MaxPrice, usd_bound
 from portico.vocabulary import ServiceTier
 
 Filter = Callable[[EndpointFacts], str | None]
@@ -388,6 +388,23 @@ HARD: tuple[tuple[str, FilterMaker], ...] = (
     ("credentials", has_key),
 )
 """Hard filters: what one of them removes is not used, whatever is left."""
+
+_OF_WISHES = frozenset(
+    {
+        is_permitted, is_listed, is_not_ignored, is_ordered_without_fallbacks, retains_nothing,
+        collects_nothing, may_be_distilled, has_quantization, costs_at_most, supports_parameters,
+    }
+)  # fmt: skip
+_ALWAYS = tuple((code, make) for code, make in HARD if make not in _OF_WISHES)
+
+
+def makers(needs: Needs, conditions: Conditions) -> tuple[tuple[str, FilterMaker], ...]:
+    """Return those of `HARD` that can matter: most requests have no `provider` object, and
+    most gateways no restrictions."""
+    if needs.preferences is NO_WISHES and not conditions.restrictions:
+        return _ALWAYS
+    return HARD
+
 
 SOFT = ("tools", "response_format", "verbosity")
 """Parameters that an endpoint is preferred for, if the model has one that takes them."""

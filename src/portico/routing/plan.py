@@ -6,7 +6,7 @@ from random import Random
 import msgspec
 
 from portico.routing.facts import Candidate, EndpointFacts
-from portico.routing.filters import HARD, SOFT, Filter, supports
+from portico.routing.filters import SOFT, Filter, makers, supports
 from portico.routing.needs import Conditions, Needs, Strategy, Target
 from portico.routing.order import Group, candidates, joined
 from portico.routing.refusals import Exclusion, nothing_fits
@@ -83,7 +83,7 @@ def admitted(
     for target in targets:
         filters = [
             (code, objects)
-            for code, make in HARD
+            for code, make in makers(needs, conditions)
             if (objects := make(needs, conditions, target)) is not None
         ]
         fitting = list(target.facts.endpoints)

@@ -81,7 +81,7 @@ class ProviderPreferences(msgspec.Struct, frozen=True, kw_only=True):
 _LONGEST_NUMBER = 40
 _LONGEST_SHOWN = 200
 _LISTS = ("order", "only", "ignore", "quantizations")
-_NO_WISHES = ProviderPreferences()
+NO_WISHES = ProviderPreferences()
 
 
 def parse_preferences(fields: JsonObject | None) -> ProviderPreferences:
@@ -91,7 +91,7 @@ def parse_preferences(fields: JsonObject | None) -> ProviderPreferences:
         InvalidRequest: a field has a wrong type; the message names it.
     """
     if not fields:
-        return _NO_WISHES
+        return NO_WISHES
     try:
         parsed = msgspec.convert(fields, ProviderPreferences)
     except msgspec.ValidationError as error:

@@ -8,7 +8,8 @@ from math import exp, log
 
 _LOWEST, _HIGHEST = 1e-4, 1e5
 _BUCKETS = 240  # a bucket is 9 % wide: half of that is how exact a percentile is
-_STEP = (log(_HIGHEST) - log(_LOWEST)) / _BUCKETS
+_LOG_LOWEST = log(_LOWEST)
+_STEP = (log(_HIGHEST) - _LOG_LOWEST) / _BUCKETS
 
 
 class _Slots:
@@ -66,8 +67,8 @@ class Histogram:
     def add(self, now_s: float, value: float) -> None:
         """Take in one measurement; what is out of range counts as the nearest bound."""
         slot = self._counts[self._slots.at(now_s)]
-        bounded = min(max(value, _LOWEST), _HIGHEST)
-        bucket = min(int((log(bounded) - log(_LOWEST)) / _STEP), _BUCKETS - 1)
+        place = (log(value) - _LOG_LOWEST) / _STEP if value > _LOWEST else 0
+        bucket = min(int(place), _BUCKETS - 1)
         slot[bucket] = slot.get(bucket, 0) + 1
 
     def quantiles(self, now_s: float, shares: tuple[float, ...]) -> tuple[float, ...] | None:
@@ -85,7 +86,7 @@ class Histogram:
         for bucket in sorted(merged):
             seen += merged[bucket]
             while len(found) < len(shares) and seen >= shares[len(found)] * total:
-                found.append(exp(log(_LOWEST) + (bucket + 0.5) * _STEP))
+                found.append(exp(_LOG_LOWEST + (bucket + 0.5) * _STEP))
         return tuple(found)
 
     def _clear(self, slot: int) -> None:

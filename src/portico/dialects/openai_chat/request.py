@@ -129,6 +129,7 @@ def read_head(body: bytes) -> RequestHead:
             [name for name in fields if name in PARAMETERS and bytes(fields[name]) != b"null"]
         ),
         media=_media(typed.messages or []),
+        marked=marked,
         preferences=typed.provider,
         exclude_reasoning=_excludes_reasoning(typed),
         user=typed.user,
@@ -189,7 +190,9 @@ def upstream_body(
     fields["model"] = raw(model)
     if "messages" not in fields or bytes(fields["messages"]) == b"null":
         fields["messages"] = _prompt_as_message(fields["prompt"])
-    return finish_body(fields, head.parameters, supported, quirks, stream=head.stream)
+    return finish_body(
+        fields, head.parameters, supported, quirks, stream=head.stream, marked=head.marked
+    )
 
 
 def finish_body(
@@ -199,10 +202,12 @@ def finish_body(
     quirks: Quirks,
     *,
     stream: bool,
+    marked: bool = True,
 ) -> tuple[bytes, frozenset[str]]:
     """Spell top-level fields as the provider takes them; see `upstream_body`.
 
-    `fields` is changed in place; `sent` are the parameters the client sent.
+    `fields` is changed in place; `sent` are the parameters the client sent. `marked`: see
+    `RequestHead`.
     """
     native = quirks.reasoning_field == "reasoning"
     if "reasoning" in fields or "reasoning_effort" in fields:
@@ -210,7 +215,7 @@ def finish_body(
     for name in fields.keys() & _GATEWAY_FIELDS:
         if not (native and name in {"plugins", "transforms", "cache_control"}):
             del fields[name]
-    if not native:
+    if marked and not native:
         _strip_message_fields(fields, quirks)
     _set_output_cap(fields, quirks)
     _set_stream(fields, quirks, stream=stream)
