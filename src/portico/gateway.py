@@ -128,7 +128,7 @@ class Gateway:
     def _envelope(
         self, head: RequestHead, route: RoutePlan, generation_id: str, now_ms: int
     ) -> Envelope:
-        first = route.endpoints[0]
+        first = route.candidates[0].endpoint
         return Envelope(
             generation_id=generation_id,
             created_s=now_ms // 1000,

@@ -14,6 +14,8 @@ PICOUSD = 10**12
 MAX_PICOUSD = 2**63 - 1
 """The largest amount a ledger row can hold: a little over nine million dollars."""
 
+_ZERO = msgspec.Raw(b"0")
+
 
 def picousd_to_usd(picousd: int) -> float:
     """Return US dollars for JSON numbers: the float nearest to the exact amount.
@@ -41,7 +43,7 @@ def usd_number(picousd: int) -> msgspec.Raw:
     >>> bytes(usd_number(32_000_000)), bytes(usd_number(2 * PICOUSD))
     (b'0.000032', b'2')
     """
-    return msgspec.Raw(picousd_to_decimal_text(picousd).encode())
+    return msgspec.Raw(picousd_to_decimal_text(picousd).encode()) if picousd else _ZERO
 
 
 def format_usd(amount_picousd: int) -> str:

@@ -37,6 +37,12 @@ def cost(usage: Usage, pricing: Pricing, *, at_utc: str = "1200") -> Cost:
     """
     rates = _rates(pricing, prompt_tokens=usage.prompt_tokens, at_utc=at_utc)
     prompt, completion = rates.prompt_picousd, rates.completion_picousd
+    if not _has_parts(usage):
+        return Cost(
+            prompt_picousd=max(0, usage.input_tokens) * prompt,
+            completion_picousd=max(0, usage.output_tokens) * completion,
+            request_picousd=pricing.request_picousd * max(0, usage.flat_charges),
+        )
     cache_read = _first(rates.cache_read_picousd, prompt)
     cache_write = _first(rates.cache_write_picousd, prompt)
     cache_write_1h = _first(rates.cache_write_1h_picousd, cache_write)
@@ -53,6 +59,19 @@ def cost(usage: Usage, pricing: Pricing, *, at_utc: str = "1200") -> Cost:
         + max(0, usage.output_image_tokens) * completion
         + max(0, usage.output_audio_tokens) * output_audio,
         request_picousd=pricing.request_picousd * max(0, usage.flat_charges),
+    )
+
+
+def _has_parts(usage: Usage) -> bool:
+    """Whether anything is counted that may have a rate of its own."""
+    return bool(
+        usage.input_video_tokens
+        | usage.cache_read_tokens
+        | usage.cache_write_tokens
+        | usage.cache_write_1h_tokens
+        | usage.input_audio_tokens
+        | usage.output_image_tokens
+        | usage.output_audio_tokens
     )
 
 

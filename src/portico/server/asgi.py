@@ -103,30 +103,16 @@ async def until_disconnect(
     Raises:
         ClientGone: it was cancelled for that.
     """
-    task = asyncio.current_task()
-    assert task is not None, "runs inside the server's task"
-    gone = False
-
-    def hang_up() -> None:
-        nonlocal gone
-        if not reply.complete:
-            gone = True
-            task.cancel()
-
-    async def watch() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        hang_up()
-
+    hang_up = _HangUp(reply)
     watcher = None
     if HANG_UP in scope:
         scope[HANG_UP] = hang_up
     else:
-        watcher = spawn(watch(), name="disconnect watcher")
+        watcher = spawn(hang_up.watch(receive), name="disconnect watcher")
     try:
         await work
     except asyncio.CancelledError:
-        if gone:
+        if hang_up.happened:
             raise ClientGone from None
         raise
     finally:
@@ -134,6 +120,30 @@ async def until_disconnect(
             watcher.cancel()
         else:
             scope[HANG_UP] = None
+
+
+class _HangUp:
+    """Called when the client has left: cancels the task it was made in, unless all is said."""
+
+    __slots__ = ("_reply", "_task", "happened")
+
+    def __init__(self, reply: AsgiReply) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "runs inside the server's task"
+        self.happened = False
+        self._reply = reply
+        self._task = task
+
+    def __call__(self) -> None:
+        if not self._reply.complete:
+            self.happened = True
+            self._task.cancel()
+
+    async def watch(self, receive: Receive) -> None:
+        """Wait for the message that says so."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self()
 
 
 def _too_large(limit_bytes: int) -> PayloadTooLarge:

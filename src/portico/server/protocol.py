@@ -1,9 +1,10 @@
 """The server's HTTP protocol with the deadlines and caps that no Python server has as shipped.
 
 uvicorn's httptools protocol parses strictly; what is added here: deadlines for
-headers, body and a reader who stops, caps on headers and URL, exactly one Host, no chunked bodies in
-HTTP/1.0, a small send buffer so that readers who stop cost little, and refusals
-in the API's own JSON. A request that comes in one read costs no timer.
+headers, body and a reader who stops, caps on headers and URL, exactly one Host, no
+chunked bodies in HTTP/1.0, a small send buffer so that readers who stop cost
+little, and refusals in the API's own JSON. There are no upgrades. A request that
+comes in one read costs no timer: the one for idle connections looks now and then.
 """
 
 import asyncio
@@ -45,6 +46,17 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The header deadline counts from here, so that a silent connection ends too."""
         super().connection_made(transport)
+        self._idle_since_s: float | None = None
+        self._idle_look: asyncio.TimerHandle | None = None
+        self._connection_scope = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            HANG_UP: None,
+        }
         self._refusal = (400, "The request is not valid HTTP.")
         self._reading: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
@@ -59,6 +71,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stop_clock()
         if self._unread is not None:
             self._unread.cancel()
+        if self._idle_look is not None:
+            self._idle_look.cancel()
         super().connection_lost(exc)
         if self.cycle is not None and not self.cycle.response_complete:
             self._hang_up(self.cycle.scope)
@@ -92,7 +106,13 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; then a deadline runs only while a request is incomplete."""
-        super().data_received(data)
+        self._idle_since_s = None
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+        except httptools.HttpParserUpgrade:
+            self.logger.debug("a request to upgrade was answered as it is")
         if self.parser is None or self.transport.is_closing():
             self._stop_clock()
         elif not self._head_done:
@@ -106,14 +126,16 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Parser callback: a request begins."""
-        super().on_message_begin()
-        cast(dict[str, Any], self.scope)[HANG_UP] = None
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        self.scope = cast(HTTPScope, {**self._connection_scope, "headers": self.headers})
         self._head_done = False
         self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         """Parser callback: part of the target."""
-        super().on_url(url)
+        self.url += url
         if len(self.url) > self.max_url_bytes:
             self._refuse(414, f"The URL exceeds {self.max_url_bytes} bytes.")
 
@@ -161,6 +183,30 @@ class GuardedProtocol(HttpToolsProtocol):
         else:  # pipelined: its turn comes when the earlier one is answered
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
+
+    def on_response_complete(self) -> None:
+        """Start the next request that is waiting; without one, the connection is idle."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since_s = self.loop.time()
+        if self._idle_look is None:
+            self._look_later(self.timeout_keep_alive)
+
+    def _look_later(self, seconds: float) -> None:
+        self._idle_look = self.loop.call_later(seconds, self._end_if_idle)
+
+    def _end_if_idle(self) -> None:
+        """Close a connection without a request for as long as idle ones are kept."""
+        idle_s = 0.0 if self._idle_since_s is None else self.loop.time() - self._idle_since_s
+        if idle_s >= self.timeout_keep_alive:
+            self.transport.close()
+        else:
+            self._look_later(self.timeout_keep_alive - idle_s)
 
     def _complete_scope(self, version: str) -> None:
         """Fill in what the request line said; there are no upgrades and no mount points here."""

@@ -7,6 +7,7 @@ together here, once, from those names and never from data.
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 
 import apsw
 import msgspec
@@ -57,7 +58,7 @@ class Insert:
         while start < count:
             size = next(size for size in _ROWS_PER_STATEMENT if size <= count - start)
             chunk = rows[start : start + size]
-            values = chunk[0] if size == 1 else tuple(value for row in chunk for value in row)
+            values = chunk[0] if size == 1 else tuple(chain.from_iterable(chunk))
             db.execute(self._statements[size], values)
             start += size
 
