@@ -161,3 +161,30 @@ def test_a_malformed_answer_means_the_same_to_both_or_is_an_error_to_ours(answer
         assert any(
             ours == outcome_of(LiveTransport, answer[:size], []) for size in range(len(answer))
         )
+
+
+@pytest.mark.parametrize("transport", [Http1Transport, LiveTransport])
+@pytest.mark.parametrize(
+    "target", ["/model/a.b-v1%3A0/converse", "/v1/chat?alt=sse", "/model/arn%3Aaws%2Fx/converse"]
+)
+async def test_both_send_an_escaped_path_as_it_stands(transport, target):
+    """A signature covers the path: an escape that is undone on the way is refused."""
+    heads: list[bytes] = []
+
+    async def serve(reader, writer):
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 Done\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = transport()
+    request = UpstreamRequest(
+        method="POST", url=f"http://127.0.0.1:{port}{target}", headers=(), body=b""
+    )
+    async with client.open(request, PAID) as answer:
+        assert answer.status == 204
+    await client.aclose()
+    server.close()
+
+    assert heads[0].startswith(f"POST {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n".encode())

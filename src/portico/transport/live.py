@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from types import TracebackType
 
 import aiohttp
+from yarl import URL
 
 from portico.errors import StreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnavailable
 from portico.ports import UpstreamRequest
@@ -77,7 +78,8 @@ class _Exchange:
         try:
             self._answer = await self._session.request(
                 request.method,
-                request.url,
+                # an escape is sent as it stands: the path may be signed
+                URL(request.url, encoded="%" in request.url),
                 headers=request.headers,
                 data=request.body,
                 timeout=self._timeout,
