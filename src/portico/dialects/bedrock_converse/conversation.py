@@ -175,7 +175,7 @@ def _marker(point: JsonObject) -> JsonFields:
 
 def _part(block: JsonObject, marker: JsonFields | None) -> Part:
     """One block; what says more than the hub's parts do stays as it is."""
-    if "text" in block:
+    if isinstance(block.get("text"), str):
         return Text(text=block["text"], cache_control=marker)
     for kind in _MEDIA:
         if kind in block and (medium := decode_medium(kind, block[kind])) is not None:
@@ -207,7 +207,7 @@ def _tools(blocks: Sequence[JsonObject]) -> Iterator[Tool]:
     for block, point in _marked(blocks):
         spec = block.get("toolSpec")
         if spec is None:
-            yield Tool(name=next(iter(block)), type=NAME, extra=block)
+            yield Tool(name=next(iter(block), NAME), type=NAME, extra=block)
             continue
         yield Tool(
             name=spec["name"],

@@ -64,7 +64,7 @@ class Names:
         return name
 
 
-_ENDINGS = frozenset({*_TYPES["document"], "jpg", "png", "markdown", "htm"})
+_ENDINGS = frozenset({*_TYPES["document"], "jpg", "png", "markdown", "htm", "json", "xml"})
 
 
 def media_block(part: Medium, names: Names) -> JsonObject | None:

@@ -81,8 +81,10 @@ class _Content:
                 self._calls.append(ToolCall(id=call["toolUseId"], name=name, arguments=arguments))
             case {"citationsContent": dict(cited)}:
                 self._cited(cited)
-            case _:
+            case {}:
                 self._fields.setdefault(SERVER_BLOCKS, []).append(block)
+            case _:
+                raise TypeError("a block of the answer is not an object")
 
     def _text(self, text: str) -> None:
         self._start, self._length = self._length, self._length + len(text)
