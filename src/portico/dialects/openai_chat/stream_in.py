@@ -167,11 +167,14 @@ class _Answer:
 
     @property
     def holding(self) -> bool:
-        """Whether something waits: half a character, or a reason that may come again."""
-        return self._halves.held or (self.reason is not None and not self.finished)
+        """Whether something waits: half a character, a reason that may come again, or an
+        empty object that may turn out to be none."""
+        ending = self.reason is not None and not self.finished
+        return self._halves.held or ending or any(call.waiting for call in self._calls)
 
     def delta(self, delta: JsonObject, logprobs: Any) -> list[StreamEvent]:
         number = self._number
+        waiting = [call for call in self._calls if call.waiting]
         text, thoughts, others = split_content(delta.get("content"))
         if text is not None:
             text = self._halves.join(text)
@@ -194,7 +197,10 @@ class _Answer:
             extra["content_parts"] = others
         if extra:
             events.append(ExtraDelta(fields=without_nulls(extra), choice=number))
-        return events
+        if not events:
+            return events
+        settled = [event for call in waiting for event in call.settle(number)]
+        return settled + events if settled else events
 
     def finish(self, native: str | None) -> list[StreamEvent]:
         if self.finished:  # some hosts repeat the reason on their usage chunk
@@ -211,7 +217,9 @@ class _Answer:
     def _tool_call(self, fields: JsonObject) -> list[StreamEvent]:
         function = called_function(fields)
         call = self._find(fields, function)
-        return call.feed(fields, function, self._number)
+        others = [other for other in self._calls if other is not call and other.waiting]
+        events = [event for other in others for event in other.settle(self._number)]
+        return events + call.feed(fields, function, self._number)
 
     def _find(self, fields: JsonObject, function: JsonObject) -> "_Call":
         """The call a fragment belongs to: by index, else by id, else the last one.
@@ -239,11 +247,16 @@ class _Answer:
 
 
 class _Call:
-    """One tool call: opened once its name is known, closed with at least `{}`."""
+    """One tool call: opened once its name is known, closed with at least `{}`.
+
+    `waiting` is an empty object that opened the arguments: some hosts begin with one and
+    then send what it should hold, and readers take the first text that parses for the whole.
+    """
 
     def __init__(self, index: int, id_seed: str) -> None:
         self.index = index
         self.upstream_id: str | None = None
+        self.waiting = ""
         self._id_seed = id_seed
         self._opened = False
         self._held: list[str] = []
@@ -254,7 +267,7 @@ class _Call:
         fragment = arguments_text(function.get("arguments"))
         events: list[StreamEvent] = []
         if self._opened:
-            return events if fragment is None else [self._more(fragment, choice)]
+            return events if fragment is None else self._grow(fragment, choice)
         if fragment:
             self._held.append(fragment)
         if function.get("name"):
@@ -262,12 +275,32 @@ class _Call:
             call_id = self.upstream_id or made_up_id(self._id_seed)
             name = str(function["name"])
             events.append(ToolCallStart(index=self.index, id=call_id, name=name, choice=choice))
-            events.extend(self._more(held, choice) for held in self._held)
+            for held in self._held:
+                events.extend(self._grow(held, choice))
         return events
+
+    def settle(self, choice: int) -> list[StreamEvent]:
+        """The empty object that waits is the arguments: something else has come."""
+        if not self.waiting:
+            return []
+        self.waiting = ""
+        return [self._more("{}", choice)]
 
     def close(self, choice: int) -> list[StreamEvent]:
         """A call without arguments still gets the empty object: clients parse it."""
-        return [self._more("{}", choice)] if self._opened and not self._size else []
+        if not self._opened or self._size:
+            return []
+        self.waiting = ""
+        return [self._more("{}", choice)]
+
+    def _grow(self, fragment: str, choice: int) -> list[StreamEvent]:
+        if not self._size and (self.waiting + fragment).strip() == "{}":
+            self.waiting += fragment
+            return []
+        if self.waiting and not fragment.lstrip().startswith("{"):
+            fragment = self.waiting + fragment
+        self.waiting = ""
+        return [self._more(fragment, choice)]
 
     def _more(self, fragment: str, choice: int) -> ToolCallDelta:
         self._size += len(fragment)
