@@ -405,6 +405,8 @@ def _variables(record: Provider) -> str:
         ]
         keys += " or " + " and ".join(map(code, needed))
         keys += "".join(f", with {code(record.key_parts[p])}" for p in record.optional_key_parts)
+    if record.key_file_env:
+        keys += " or a file named by " + ", ".join(map(code, record.key_file_env))
     for part, names in record.account_env.items():
         keys += f"; {part}: " + ", ".join(map(code, names))
     return keys

@@ -15,8 +15,7 @@ from portico.errors import GatewayError, StorageUnavailable, StreamBroken, Upstr
 from portico.jsonio import JsonObject
 from portico.planning import Planned
 from portico.ports import UpstreamResponse
-from portico.providers.signing import secrets_in
-from portico.requesting import key_for, upstream_request
+from portico.requesting import exchange_key, guard_secrets, upstream_request
 from portico.resources import Call, Resources
 from portico.routing import Attempt, Candidate, Outcome, attempt_flow, final_error
 from portico.routing.credentials import REQUEST_KEY
@@ -147,9 +146,7 @@ class Answering:
                 await self._exchange(seen, watch, delivery)
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)
-            if secret := key_for(attempt.candidate, access, self._call.brought_keys):
-                for part in secrets_in(secret):
-                    error.conceal(part)
+            guard_secrets(error, seen, self._call, resources.tokens)
             self._errors.append((endpoint, error))
             self._attempts.append(seen.record(len(self._attempts), error.error_type))
             self._observe(seen, error)
@@ -163,6 +160,7 @@ class Answering:
 
     async def _exchange(self, seen: Seen, watch: Watch, delivery: Delivery) -> None:
         """Send the request, relay the answer, settle, and send the end."""
+        await exchange_key(seen, self._call, self._resources.tokens, self._held())
         async with self._resources.transport.open(
             upstream_request(seen, self._head, self._surface, self._call, self._resources.options),
             self._held(),

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from portico.providers.signing import Scheme
 from portico.vocabulary import (
     ApiKey,
     AttemptRecord,
@@ -98,6 +99,30 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """Close pooled connections."""
+        ...
+
+
+class Tokens(Protocol):
+    """Exchanges credentials for the tokens that providers are shown in their place."""
+
+    async def token(
+        self, scheme: Scheme, credential: str, reservation: Reservation, *, own: bool
+    ) -> str | None:
+        """The token for a credential; None for one that is shown itself.
+
+        Args:
+            scheme: the provider's.
+            credential: what it is configured with, or what a caller brought.
+            reservation: of the request that needs it.
+            own: it is the operator's. A caller's may name no server and no file.
+
+        Raises:
+            UpstreamError: there is none; with the status 401 if the credential is at fault.
+        """
+        ...
+
+    def forget(self, credential: str) -> None:
+        """The provider has refused the token of this credential: do not use it again."""
         ...
 
 

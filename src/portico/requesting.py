@@ -1,19 +1,20 @@
 """From a request's head to what goes to one endpoint: body, URL, and the key that pays."""
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import msgspec
 
 from portico.dialects import Dialect, RequestHead, request_between
-from portico.errors import InvalidRequest, UpstreamUnavailable
+from portico.errors import InvalidRequest, UpstreamError, UpstreamUnavailable
 from portico.jsonio import dumps
-from portico.ports import UpstreamRequest
-from portico.providers.signing import Outgoing
+from portico.ports import Tokens, UpstreamRequest
+from portico.providers.signing import SCHEMES, Outgoing, secrets_in
 from portico.resources import Call, GatewayOptions, ProviderAccess
 from portico.routing import Candidate
 from portico.routing.credentials import REQUEST_KEY
 from portico.seen import Seen
-from portico.vocabulary import Endpoint
+from portico.vocabulary import Endpoint, Reservation
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -25,6 +26,31 @@ def key_for(candidate: Candidate, access: ProviderAccess, brought: Mapping[str, 
     return access.keys.get(candidate.credential or "", access.secret)
 
 
+async def exchange_key(seen: Seen, call: Call, tokens: Tokens, reservation: Reservation) -> None:
+    """Set `seen.token` where the attempt's key has to be exchanged for one.
+
+    Raises:
+        UpstreamError: there is none.
+    """
+    secret = key_for(seen.candidate, seen.access, call.brought_keys)
+    if secret is not None and seen.access.scheme.exchange is not None:
+        own = seen.candidate.credential != REQUEST_KEY
+        seen.token = await tokens.token(seen.access.scheme, secret, reservation, own=own)
+
+
+def guard_secrets(error: UpstreamError, seen: Seen, call: Call, tokens: Tokens) -> None:
+    """Take what was shown to the provider out of what it says; a refused token is done with."""
+    secret = key_for(seen.candidate, seen.access, call.brought_keys)
+    if secret is None:
+        return
+    for part in secrets_in(secret):
+        error.conceal(part)
+    if seen.token is not None:
+        error.conceal(seen.token)
+        if error.upstream_status == 401:
+            tokens.forget(secret)
+
+
 def upstream_request(
     seen: Seen,
     head: RequestHead,
@@ -33,6 +59,8 @@ def upstream_request(
     options: GatewayOptions,
 ) -> UpstreamRequest:
     """The signed request for the attempt that `seen` is about to be.
+
+    The proof is `seen.token` where the key was exchanged for one.
 
     Raises:
         InvalidRequest: the conversation cannot be put into the provider's dialect.
@@ -57,13 +85,15 @@ def upstream_request(
         added = tuple(header for header in call.forwarded if header[0] in access.forwards)
     if surface.side is not None and surface.side.content_type is not None:
         added = (*added, ("Content-Type", surface.side.content_type(body)))
-    secret = key_for(seen.candidate, access, call.brought_keys)
     url = _url(seen, head)
     headers = _with(access.headers, added)
-    if secret is not None and not (access.scheme.constant and secret is access.secret):
+    scheme, secret = access.scheme, key_for(seen.candidate, access, call.brought_keys)
+    if seen.token is not None:
+        scheme, secret = SCHEMES["bearer"], seen.token
+    if secret is not None and not (scheme.constant and secret is access.secret):
         unsigned = _with(access.unsigned_headers, added)
         request = Outgoing(method="POST", url=url, headers=unsigned, body=body)
-        signed = access.scheme.sign(request, secret, seen.started_ms)
+        signed = scheme.sign(request, secret, seen.started_ms)
         url, headers = signed.url, signed.headers
     return UpstreamRequest(
         method="POST",
@@ -98,14 +128,17 @@ def lost_on_the_way(
 
 def _url(seen: Seen, head: RequestHead) -> str:
     """Where the attempt goes."""
-    access, side = seen.access, seen.dialect.side
+    access, side, path = seen.access, seen.dialect.side, seen.dialect.path
+    model = seen.endpoint.upstream_model
     if side is not None:
         url = access.side_urls.get(side.name)
         if url is None:
             raise UpstreamUnavailable(f"{access.name} has no {side.name} that this gateway knows.")
-        return url
-    path = seen.dialect.path
-    return access.url + (path(seen.endpoint.upstream_model, head.stream) if path else "")
+    elif path is not None:
+        return access.url + path(model, head.stream)
+    else:
+        url = access.stream_url or access.url if head.stream else access.url
+    return url.replace("{model}", quote(model, safe="@:")) if "{model}" in url else url
 
 
 def _with(headers: Headers, added: Headers) -> Headers:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from portico.dialects import Dialect, Quirks, StreamTail, WireProfile
-from portico.ports import Deadlines, Store, Transport
+from portico.ports import Deadlines, Store, Tokens, Transport
 from portico.providers.signing import SCHEMES, Headers, Scheme
 from portico.routing.budget import RetryBudget
 from portico.routing.health import HealthTracker
@@ -14,6 +14,9 @@ from portico.vocabulary import Principal
 
 class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     """How to call one provider: its chat URL, dialect, quirks, and how it is told who pays.
+
+    "{model}" in a URL stands for the model; `stream_url` is that of streams, if it is
+    another.
 
     `scheme` signs requests that have `unsigned_headers`. `headers` are these with the
     proof for `secret`, where it is the same for every request: never log or show
@@ -29,6 +32,7 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     dialect: Dialect
     url: str
     headers: Headers
+    stream_url: str | None = None
     secret: str | None = None
     unsigned_headers: Headers = ()
     scheme: Scheme = SCHEMES["none"]
@@ -92,6 +96,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 
     store: Store
     transport: Transport
+    tokens: Tokens
     providers: Mapping[str, ProviderAccess]
     options: GatewayOptions
     health: HealthTracker

@@ -20,10 +20,10 @@ _NO_QUIRKS = Quirks()
 
 
 class Seen:
-    """Filled in as the attempt goes on: the upstream's status, then a relay (streams) or
-    a whole response with its `body`, and when the first of it came. `held_up`: it had to
-    wait for the client, so its pace is not the provider's. `dropped` are the parameters
-    that its API had no place for."""
+    """Filled in as the attempt goes on: the `token` that its key was exchanged for, if it
+    had to be, the upstream's status, then a relay (streams) or a whole response with its
+    `body`, and when the first of it came. `held_up`: it had to wait for the client, so its
+    pace is not the provider's. `dropped` are the parameters that its API had no place for."""
 
     def __init__(self, candidate: Candidate, surface: Dialect, resources: Resources) -> None:
         access = resources.providers[candidate.endpoint.provider]
@@ -39,6 +39,7 @@ class Seen:
             self.quirks = msgspec.structs.replace(access.quirks, model=model)
         self.started_ms = resources.now_ms()
         self.started_s = resources.clock_s()
+        self.token: str | None = None
         self.status: int | None = None
         self.relay: StreamRelay | None = None
         self.response: ChatResponse | None = None

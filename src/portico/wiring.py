@@ -49,6 +49,7 @@ from portico.transport.live import LiveTransport
 from portico.transport.recording import Clocks, RecordingTransport, Wish
 from portico.transport.replaying import ReplayingTransport
 from portico.transport.switching import SwitchingTransport
+from portico.transport.tokens import TokenSource
 from portico.vocabulary import CatalogSnapshot
 
 DATABASE = "portico.db"
@@ -93,13 +94,15 @@ class Assembly(msgspec.Struct, kw_only=True):
 class Supply(msgspec.Struct, kw_only=True):
     """Who answers: providers with their keys, what can be called, and how it is reached.
 
-    `replayed`: recordings answer in the place of every provider.
+    `replayed`: recordings answer in the place of every provider. `token_transport`
+    carries questions to token servers, where that is another: they are never recorded.
     """
 
     providers: dict[str, Provider]
     secrets: Mapping[str, Secret]
     snapshot: CatalogSnapshot
     transport: Transport
+    token_transport: Transport | None = None
     simulator: Simulator | None = None
     replayed: bool = False
 
@@ -138,8 +141,9 @@ async def assemble(
         supply = await _demo_supply(live)
     tapes = tapes_of(settings, resolved)
     if tapes is not None:
+        recording = RecordingTransport(supply.transport, tapes, CLOCKS)
         supply = msgspec.structs.replace(
-            supply, transport=RecordingTransport(supply.transport, tapes, CLOCKS)
+            supply, transport=recording, token_transport=supply.transport
         )
     assembly = put_together(settings, resolved, supply)
     if tapes is None:
@@ -172,6 +176,9 @@ def put_together(
     resources = Resources(
         store=store,
         transport=supply.transport,
+        tokens=TokenSource(
+            supply.token_transport or supply.transport, now_ms=now_ms, clock_s=time.monotonic
+        ),
         providers={
             slug: provider_access(
                 provider,
@@ -330,6 +337,7 @@ def provider_access(
         name=provider.name,
         dialect=dialect,
         url=provider.base_url + ("" if dialect.path else provider.chat_path),
+        stream_url=provider.base_url + provider.stream_path if provider.stream_path else None,
         headers=_signed(provider, key, plain),
         unsigned_headers=plain,
         scheme=scheme,
@@ -359,6 +367,8 @@ def _signed(provider: Provider, key: str | None, plain: Headers) -> Headers:
     scheme = SCHEMES[provider.auth]
     probe = Outgoing(method="POST", url=provider.base_url, headers=plain, body=b"")
     try:
+        if scheme.exchange is not None and scheme.exchange(key, 0) is not None:
+            return plain
         signed = scheme.sign(probe, key, 0)
     except UpstreamError as error:
         raise ConfigError(f"[providers.{provider.slug}] its key: {error.message}") from None

@@ -51,10 +51,13 @@ class Asking:
         self._gateway = gateway
         self._model = model
 
-    async def __call__(self, **fields) -> tuple[int, bytes]:
+    def stop(self) -> None:
+        self._gateway.stop()
+
+    async def __call__(self, headers: Mapping[str, str] = {}, **fields) -> tuple[int, bytes]:
         messages = [{"role": "user", "content": "Hi"}]
         body = {"model": self._model, "messages": messages, **fields}
-        headers = {"Authorization": f"Bearer {self._gateway.key}"}
+        headers = {"Authorization": f"Bearer {self._gateway.key}", **headers}
         url = self._gateway.url + "/chat/completions"
         async with (
             aiohttp.ClientSession() as session,

@@ -111,8 +111,8 @@ def test_a_key_without_the_account_url_is_a_warning():
 
     assert "azure" not in resolved.providers
     assert resolved.warnings == (
-        "Azure is not used: AZURE_OPENAI_API_KEY is set, but base_url is missing:"
-        " it depends on your account",
+        "Azure is not used: its resource is not known: set AZURE_RESOURCE_NAME"
+        ' or give account = { resource = "..." }',
     )
 
 
@@ -176,3 +176,115 @@ def test_how_a_private_server_is_told_who_pays_can_be_said():
 def test_without_any_key_the_message_names_every_way_to_give_one():
     with pytest.raises(ConfigError, match="AWS_BEARER_TOKEN_BEDROCK or AWS_ACCESS_KEY_ID and "):
         resolve({"AWS_REGION": "eu-west-1"}, **{"amazon-bedrock": ProviderSettings(enabled=True)})
+
+
+AZURE = {"AZURE_OPENAI_API_KEY": "k"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "said", "base_url", "chat_path"),
+    [
+        (
+            {"AZURE_RESOURCE_NAME": "acme"},
+            {},
+            "https://acme.openai.azure.com/openai/v1",
+            "/chat/completions",
+        ),
+        (
+            {"AZURE_RESOURCE_NAME": "acme", "AZURE_OPENAI_API_VERSION": "2024-10-21"},
+            {},
+            "https://acme.openai.azure.com/openai/deployments",
+            "/{model}/chat/completions?api-version=2024-10-21",
+        ),
+        (
+            {},
+            {"account": {"resource": "acme", "api_version": "2024-10-21"}},
+            "https://acme.openai.azure.com/openai/deployments",
+            "/{model}/chat/completions?api-version=2024-10-21",
+        ),
+        (
+            {},
+            {"base_url": "https://own.example/openai/v1"},
+            "https://own.example/openai/v1",
+            "/chat/completions",
+        ),
+        (
+            {},
+            {"base_url": "https://own.example/d", "account": {"api_version": "2024-10-21"}},
+            "https://own.example/d",
+            "/{model}/chat/completions?api-version=2024-10-21",
+        ),
+        (
+            {},
+            {
+                "base_url": "https://r.example/models",
+                "chat_path": "/chat/completions?api-version=x",
+            },
+            "https://r.example/models",
+            "/chat/completions?api-version=x",
+        ),
+    ],
+)
+def test_the_addresses_of_azure(environ, said, base_url, chat_path):
+    if said:
+        resolved = resolve({**AZURE, **environ}, azure=ProviderSettings(**said))
+    else:
+        resolved = resolve({**AZURE, **environ})
+
+    azure = resolved.providers["azure"]
+    assert (azure.base_url, azure.chat_path) == (base_url, chat_path)
+    embeddings = azure.side_urls()["embeddings"]
+    if "{model}" in chat_path:
+        assert embeddings == f"{base_url}/{{model}}/embeddings?api-version=2024-10-21"
+    else:
+        assert embeddings == f"{base_url}/embeddings"
+
+
+def test_an_application_of_entra_is_a_key_of_azure():
+    parts = {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "s"}
+
+    resolved = resolve({**parts, "AZURE_RESOURCE_NAME": "acme"})
+
+    assert json.loads(resolved.secrets["azure"].reveal()) == {
+        "tenant_id": "t", "client_id": "c", "client_secret": "s"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("environ", "start"),
+    [
+        ({}, "https://aiplatform.googleapis.com/v1/projects/mine/locations/global"),
+        (
+            {"GOOGLE_CLOUD_LOCATION": "us-east5"},
+            "https://us-east5-aiplatform.googleapis.com/v1/projects/mine/locations/us-east5",
+        ),
+        (
+            {"GOOGLE_CLOUD_LOCATION": "eu", "GOOGLE_CLOUD_PROJECT": "other"},
+            "https://aiplatform.eu.rep.googleapis.com/v1/projects/other/locations/eu",
+        ),
+    ],
+)
+def test_a_file_of_google_says_key_and_project(environ, start, tmp_path):
+    file = tmp_path / "account.json"
+    file.write_text('{"type": "service_account", "project_id": "mine"}\n')
+
+    resolved = resolve({"GOOGLE_APPLICATION_CREDENTIALS": str(file), **environ})
+
+    urls = {slug: provider.base_url for slug, provider in resolved.providers.items()}
+    assert urls == {
+        "google-vertex": start + "/publishers/google",
+        "google-vertex-anthropic": start + "/publishers/anthropic",
+    }
+    assert resolved.secrets["google-vertex"].reveal() == file.read_text().strip()
+
+
+def test_a_file_of_google_that_cannot_be_read_or_names_no_project_is_a_warning(tmp_path):
+    file = tmp_path / "account.json"
+    file.write_text('{"project_id": 5}')
+
+    missing = resolve({"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "none.json")})
+    nameless = resolve({"GOOGLE_APPLICATION_CREDENTIALS": str(file)})
+
+    assert missing.providers == nameless.providers == {}
+    assert "Google Vertex is not used: its project is not known" in missing.warnings[0]
+    assert "set GOOGLE_CLOUD_PROJECT or GOOGLE_VERTEX_PROJECT or give" in nameless.warnings[0]

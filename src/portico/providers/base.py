@@ -69,7 +69,17 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         key_env: environment variables that may hold the key; the first found wins.
         key_parts: for a key of several texts, variables by the part's name. Parts in
             `optional_key_parts` may be missing. Looked at where no `key_env` is set.
+        key_file_env: variables that may name a file with the key. Looked at last.
         account_env: variables that may hold a part of the address, by its name.
+        account_defaults: what such a part is where nobody says it; `account_in_key`
+            names the member of a key of several texts that holds it.
+        by_version: another base URL and chat path, for accounts that have the part
+            `api_version`.
+        renamed_hosts: hosts that an account's address has by a rule, and what they
+            are really called.
+        chat_path: what follows the base URL; "{model}" in it stands for the model. Not
+            used where the dialect says the path. `stream_path` is that of streams, if
+            it is another.
         local_port: usual port of a server on this machine; None for a remote one.
         supported_parameters: as in `GET /models`; the models it serves may take fewer.
         renamed_parameters: client's name of a request field to the provider's.
@@ -98,9 +108,15 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     key_env: tuple[str, ...] = ()
     key_parts: dict[str, str] = {}
     optional_key_parts: frozenset[str] = frozenset()
+    key_file_env: tuple[str, ...] = ()
     account_env: dict[str, tuple[str, ...]] = {}
+    account_defaults: dict[str, str] = {}
+    account_in_key: dict[str, str] = {}
+    by_version: tuple[str, str] | None = None
+    renamed_hosts: dict[str, str] = {}
     local_port: int | None = None
     chat_path: str = "/chat/completions"
+    stream_path: str | None = None
     supported_parameters: frozenset[str] = STANDARD_PARAMETERS
     output_cap_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     renamed_parameters: dict[str, str] = {}

@@ -170,13 +170,16 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
             address depends on the account.
         api_key: the key: "env:NAME", "file:/path", or itself, which is warned
             about. A table of such texts where one is not enough, for AWS
-            `{ access_key_id = "env:ID", secret_access_key = "env:SECRET" }`.
+            `{ access_key_id = "env:ID", secret_access_key = "env:SECRET" }`, for
+            Azure `{ tenant_id = "env:A", client_id = "env:B", client_secret = "env:C" }`.
             Unset: the provider's own environment variables. A
             `base_url` of yours without a key is called without one.
         dialect: the family of the API. Unset: the provider's own,
             "openai_chat" for a server of yours.
+        chat_path: the path behind `base_url`, where it is not the usual one of the
+            dialect; "{model}" in it stands for the model.
         auth: how the key is sent: "bearer", "x-api-key", "x-goog-api-key",
-            "query-key" or "aws-sigv4". Unset: the provider's own, "bearer" for
+            "query-key", "aws-sigv4", "azure" or "google-cloud". Unset: the provider's own, "bearer" for
             a server of yours.
         account: parts of a built-in address that depend on your account, for
             example `{ region = "eu-central-1" }`. Unset: the provider's own
@@ -205,6 +208,7 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str | None = None
     api_key: str | dict[str, str] | None = None
     dialect: str | None = None
+    chat_path: str | None = None
     auth: str | None = None
     account: dict[str, str] = {}
     name: str | None = None
@@ -283,12 +287,18 @@ def _credentials(
         yield credential, _secret(source, place, table.api_key, keys)
 
 
+_OPEN_PARTS = frozenset(
+    {"region", "authority", "scope", "access_token_file", "federated_token_file"}
+)
+"""Parts of a key that are no secret: they stand in the file as they are."""
+
+
 def _secret(source: Source, path: KeyPath, said: str | Mapping[str, str], keys: Keys) -> Secret:
     """Return the secret that is referred to; one of several texts as a JSON object of them."""
     if isinstance(said, str):
         return _secret_text(source, path, said, keys)
     parts = {
-        name: text if name == "region" else _secret_text(source, path, text, keys).reveal()
+        name: text if name in _OPEN_PARTS else _secret_text(source, path, text, keys).reveal()
         for name, text in said.items()
     }
     return Secret(dumps(parts).decode())

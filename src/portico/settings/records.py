@@ -220,6 +220,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str | None = None
     api_key: Secret | None = None
     dialect: str | None = None
+    chat_path: str | None = None
     auth: str | None = None
     account: dict[str, str] = {}
     name: str | None = None

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from portico.jsonio import dumps
+from portico.jsonio import JsonError, dumps, loads
 from portico.providers import PROVIDERS, Provider
+from portico.providers.base import SIDE_PATHS
 from portico.routing.needs import Credential
 from portico.settings.records import (
     ConfigError,
@@ -21,7 +23,7 @@ _LIKE = {"anthropic_messages": "anthropic"}
 """Dialects whose servers share more than bodies, and a provider that shows what."""
 
 _OF_DIALECT = (
-    "chat_path", "auth", "extra_headers", "forwarded_headers", "supported_parameters",
+    "chat_path", "stream_path", "auth", "extra_headers", "forwarded_headers", "supported_parameters",
     "reasoning_field", "takes_stream_options",
 )  # fmt: skip
 
@@ -64,7 +66,7 @@ def resolve_providers(settings: Settings, environ: Mapping[str, str]) -> Resolve
             local[slug] = record
             continue
         provider = _overridden(record, said or ProviderSettings(), has_key=secret is not None)
-        provider = _addressed(provider, said or ProviderSettings(), environ)
+        provider = _addressed(provider, said or ProviderSettings(), environ, secret)
         problem = _why_unusable(provider, said, variable, has_key=secret is not None)
         if problem is None:
             providers[slug] = provider
@@ -103,9 +105,21 @@ def _key_in(record: Provider, environ: Mapping[str, str]) -> tuple[str | None, S
     parts = {part: environ.get(name, "") for part, name in record.key_parts.items()}
     needed = record.key_parts.keys() - record.optional_key_parts
     if not needed or not all(parts[part] for part in needed):
-        return None, None
+        return _key_file_in(record, environ)
     text = dumps({part: value for part, value in parts.items() if value}).decode()
     return record.key_parts[min(needed)], Secret(text)
+
+
+def _key_file_in(record: Provider, environ: Mapping[str, str]) -> tuple[str | None, Secret | None]:
+    """The key in the file that a variable names; a file that cannot be read is none."""
+    variable = next((name for name in record.key_file_env if environ.get(name)), None)
+    if variable is None:
+        return None, None
+    try:
+        text = Path(environ[variable]).expanduser().read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    return variable, Secret(text) if text else None
 
 
 def _private(slug: str) -> Provider:
@@ -115,7 +129,7 @@ def _private(slug: str) -> Provider:
 def _overridden(record: Provider, said: ProviderSettings, *, has_key: bool) -> Provider:
     changes: dict[str, Any] = {
         name: value
-        for name in ("base_url", "dialect", "auth", "name")
+        for name in ("base_url", "dialect", "chat_path", "auth", "name")
         if (value := getattr(said, name)) is not None
     }
     if record.slug not in PROVIDERS and said.dialect in _LIKE:
@@ -128,17 +142,64 @@ def _overridden(record: Provider, said: ProviderSettings, *, has_key: bool) -> P
     return msgspec.structs.replace(record, **changes)
 
 
-def _addressed(provider: Provider, said: ProviderSettings, environ: Mapping[str, str]) -> Provider:
+def _addressed(
+    provider: Provider, said: ProviderSettings, environ: Mapping[str, str], secret: Secret | None
+) -> Provider:
     """The provider at the address of this account; what nobody says stays in braces."""
-    if "{" not in provider.base_url:
-        return provider
-    url = provider.base_url
+    account = _account(provider, said, environ, secret)
+    if provider.by_version is not None and "api_version" in account:
+        usual_url, chat_path = provider.by_version
+        side_urls = {
+            name: chat_path.replace(provider.chat_path, path) for name, path in SIDE_PATHS.items()
+        }
+        provider = msgspec.structs.replace(
+            provider,
+            base_url=said.base_url or usual_url,
+            chat_path=chat_path,
+            side_paths={**side_urls, **provider.side_paths},
+        )
+
+    def filled(text: str) -> str:
+        for part, value in account.items():
+            text = text.replace(f"{{{part}}}", value)
+        return text
+
+    scheme, separator, rest = filled(provider.base_url).partition("://")
+    host, slash, path = rest.partition("/")
+    host = provider.renamed_hosts.get(host, host)
+    return msgspec.structs.replace(
+        provider,
+        base_url=scheme + separator + host + slash + path,
+        chat_path=filled(provider.chat_path),
+        side_paths={name: filled(path) for name, path in provider.side_paths.items()},
+    )
+
+
+def _account(
+    provider: Provider, said: ProviderSettings, environ: Mapping[str, str], secret: Secret | None
+) -> dict[str, str]:
+    """The parts of the address that are known: by the settings, the environment, the key."""
+    account: dict[str, str] = {}
     for part, variables in provider.account_env.items():
-        found = (environ[name] for name in variables if environ.get(name))
-        value = said.account.get(part) or next(found, "")
+        found = next((environ[name] for name in variables if environ.get(name)), "")
+        value = (
+            said.account.get(part) or found or _in_key(provider.account_in_key.get(part), secret)
+        )
+        value = value or provider.account_defaults.get(part, "")
         if _PART.fullmatch(value):
-            url = url.replace(f"{{{part}}}", value)
-    return msgspec.structs.replace(provider, base_url=url)
+            account[part] = value
+    return account
+
+
+def _in_key(member: str | None, secret: Secret | None) -> str:
+    """A member of a key that is a JSON object; empty where there is none."""
+    if member is None or secret is None or not secret.reveal().startswith("{"):
+        return ""
+    try:
+        value = loads(secret.reveal()).get(member)
+    except JsonError:
+        return ""
+    return value if isinstance(value, str) else ""
 
 
 def _why_unusable(
@@ -157,6 +218,7 @@ def _why_unusable(
             for part, name in provider.key_parts.items()
             if part not in provider.optional_key_parts
         ]
-        names = " or ".join([*provider.key_env, *([" and ".join(parts)] if parts else [])])
+        ways = [*provider.key_env, *([" and ".join(parts)] if parts else [])]
+        names = " or ".join([*ways, *provider.key_file_env])
         return f"it has no key: set {names} or give api_key"
     return None

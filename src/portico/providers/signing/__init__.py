@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from portico.jsonio import JsonError, loads
-from portico.providers.signing import aws_sigv4
+from portico.providers.signing import aws_sigv4, azure, google
 from portico.providers.signing.base import Headers, Outgoing, Scheme, with_headers
 
 __all__ = ["SCHEMES", "Headers", "Outgoing", "Scheme", "secrets_in"]
@@ -41,6 +41,8 @@ SCHEMES: Mapping[str, Scheme] = {
     "x-goog-api-key": _in_header("x-goog-api-key"),
     "query-key": Scheme(sign=_in_query),
     "aws-sigv4": aws_sigv4.SCHEME,
+    "azure": azure.SCHEME,
+    "google-cloud": google.SCHEME,
 }
 """Every scheme by the name that records and settings use; "none" sends no key at all."""
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from portico.providers.signing.tokens import Exchange
+
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -31,10 +33,13 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True):
               cannot be used; the message shows nothing of it.
     constant: the proof is headers that depend on the credential alone, so that they
               can be made once.
+    exchange: for credentials that are exchanged for a token first, which is then shown
+              in their place. None: there are none such.
     """
 
     sign: Sign
     constant: bool = False
+    exchange: Exchange | None = None
 
 
 def with_headers(request: Outgoing, headers: Headers) -> Outgoing:
