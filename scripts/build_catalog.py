@@ -30,6 +30,7 @@ from catalog_names import (
     FIRST_PARTY,
     HOSTS,
     KNOWN_SLUGS,
+    LISTED_ONLY,
     MODALITY_RULES,
     NOT_CHAT,
     ORGANISATIONS,
@@ -362,6 +363,8 @@ def natives(source: Any, provider: str) -> list[tuple[str, Any]]:
     for native in explicit:
         if native not in found and (info := source.find_model(native)):
             found[native] = info
+    if provider in LISTED_ONLY:
+        found = {native: found[native] for native in explicit}
     skipped = ALIASES_ONLY.get(provider, frozenset())
     order = sorted(found, key=lambda n: (n not in explicit, n != found[n].id, n))
     return [(native, found[native]) for native in order if native not in skipped]

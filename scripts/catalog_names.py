@@ -4,6 +4,7 @@ import re
 
 # Source of prices (genai-prices provider) to Portico's provider slug.
 HOSTS = {
+    "aws": "amazon-bedrock",
     "anthropic": "anthropic",
     "avian": "avian",
     "baseten": "baseten",
@@ -72,8 +73,36 @@ OWN_PARAMETERS = {
     ),
 }  # fmt: skip
 
+# Providers of whose ids only the ones below are taken: the others are the price data's own
+# spellings, or inference profiles of one continent.
+LISTED_ONLY = frozenset({"amazon-bedrock"})
+
 # Native ids whose slug cannot be derived: provider to native id to slug.
 KNOWN_SLUGS = {
+    "amazon-bedrock": {
+        "amazon.nova-lite-v1:0": "amazon/nova-lite-v1",
+        "amazon.nova-micro-v1:0": "amazon/nova-micro-v1",
+        "amazon.nova-pro-v1:0": "amazon/nova-pro-v1",
+        "global.amazon.nova-2-lite-v1:0": "amazon/nova-2-lite-v1",
+        "global.anthropic.claude-fable-5-1": "anthropic/claude-fable-5.1",
+        "global.anthropic.claude-fable-5-2": "anthropic/claude-fable-5.2",
+        "global.anthropic.claude-fable-5": "anthropic/claude-fable-5",
+        "global.anthropic.claude-haiku-4-5-20251001-v1:0": "anthropic/claude-haiku-4.5",
+        "global.anthropic.claude-haiku-5-5": "anthropic/claude-haiku-5.5",
+        "global.anthropic.claude-mythos-5-2": "anthropic/claude-mythos-5.2",
+        "global.anthropic.claude-opus-4-5-20251101-v1:0": "anthropic/claude-opus-4.5",
+        "global.anthropic.claude-opus-4-6-v1": "anthropic/claude-opus-4.6",
+        "global.anthropic.claude-opus-5": "anthropic/claude-opus-5",
+        "global.anthropic.claude-opus-5-5": "anthropic/claude-opus-5.5",
+        "global.anthropic.claude-sonnet-4-20250514-v1:0": "anthropic/claude-sonnet-4",
+        "global.anthropic.claude-sonnet-4-5-20250929-v1:0": "anthropic/claude-sonnet-4.5",
+        "global.anthropic.claude-sonnet-4-6": "anthropic/claude-sonnet-4.6",
+        "global.anthropic.claude-sonnet-5-5": "anthropic/claude-sonnet-5.5",
+        "global.anthropic.claude-sonnet-5": "anthropic/claude-sonnet-5",
+        "openai.gpt-oss-120b-1:0": "openai/gpt-oss-120b",
+        "openai.gpt-oss-20b-1:0": "openai/gpt-oss-20b",
+        "qwen.qwen3-32b-v1:0": "qwen/qwen3-32b",
+    },
     "anthropic": {
         "claude-3-haiku-20240307": "anthropic/claude-3-haiku",
         "claude-3-5-haiku-20241022": "anthropic/claude-3.5-haiku",
