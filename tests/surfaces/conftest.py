@@ -7,9 +7,10 @@ import httpx
 import msgspec
 import pytest
 
-from tests.conformance.schema import load_schemas
+from tests.conformance.schema import Schemas, load_schemas
 from tests.conftest import SHARED
 from tests.e2e.process import Gateway
+from tests.surfaces.natives import NATIVES
 from tests.surfaces.upstream import Upstream
 
 SECRET = "of-the-upstream"
@@ -41,6 +42,14 @@ dialect = "openai_chat"
 
 [providers.nowhere]
 base_url = "{url}/nowhere/v1"
+
+[providers.openai]
+base_url = "{url}/openai/v1"
+api_key = "env:UPSTREAM_SECRET"
+
+[providers.cohere]
+base_url = "{url}/cohere/v2"
+api_key = "env:UPSTREAM_SECRET"
 
 [providers.google-ai-studio]
 base_url = "{url}/gemini/v1beta"
@@ -86,6 +95,12 @@ MODELS = (
 )
 
 
+GRID = tuple(
+    (f"grid/{native.upstream}", native.provider, native.upstream, "text", TOKENS)
+    for native in NATIVES.values()
+)
+
+
 class Site(msgspec.Struct, kw_only=True):
     """A gateway and what stands behind it. `root` is its URL without a path."""
 
@@ -126,7 +141,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with Upstream() as upstream:
         config = CONFIG.format(url=upstream.url) + "".join(
             MODEL.format(id=id, provider=provider, upstream=name, output=output, price=price)
-            for id, provider, name, output, price in MODELS
+            for id, provider, name, output, price in (*MODELS, *GRID)
         )
         gateway = Gateway(
             tmp_path_factory.mktemp("surfaces"), config, environ={"UPSTREAM_SECRET": SECRET}
@@ -139,10 +154,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="package")
-def described() -> Callable[[str, object], list[str]]:
+def api() -> Schemas:
+    """The published description of the API."""
+    return load_schemas(openapi())
+
+
+@pytest.fixture(scope="package")
+def described(api: Schemas) -> Callable[[str, object], list[str]]:
     """Says what is wrong with a body, by the published description of a path's answer."""
-    schemas = load_schemas(openapi())
-    return schemas.answer
+    return api.answer
 
 
 def openapi() -> Path:

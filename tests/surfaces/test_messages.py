@@ -55,8 +55,9 @@ def test_a_message_passes_in_its_own_bytes_with_the_price_added(site: Site, path
     cost = usage.pop("cost")
     assert usage.pop("is_byok") is False
     assert usage.pop("cost_details")["upstream_inference_cost"] == cost
-    assert usage == MESSAGE["usage"]
+    assert {name: usage[name] for name in MESSAGE["usage"]} == MESSAGE["usage"]
     assert body.pop("provider") == "Anthropic"
+    assert (body.pop("container"), body.pop("stop_details")) == (None, None)
     assert body == {k: v for k, v in MESSAGE.items() if k != "usage"} | {"model": CLAUDE}
     assert cost == pytest.approx((10 * 1 + 90 * 0.1 + 4 * 5) / 1e6)
     row = site.generation(answer)
@@ -156,7 +157,7 @@ def test_a_provider_of_another_dialect_answers_in_this_one(site: Site, streamed)
         assert start["id"] == row["id"]
     else:
         body = answer.json()
-        assert body["content"] == [{"type": "text", "text": "Hello"}]
+        assert body["content"] == [{"type": "text", "text": "Hello", "citations": None}]
         assert (body["id"], body["stop_reason"]) == (row["id"], "end_turn")
         usage = body["usage"]
     assert (usage["input_tokens"], usage["output_tokens"]) == (100, 4)

@@ -13,6 +13,7 @@ PROVIDER = Provider(
     dialect="cohere_chat",
     key_env=("COHERE_API_KEY", "CO_API_KEY"),
     chat_path="/chat",
+    side_paths={"rerank": "/rerank"},
     supported_parameters=REASONING_PARAMETERS
     | {
         "temperature",

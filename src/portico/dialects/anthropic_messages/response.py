@@ -139,7 +139,7 @@ def encode_response(response: ChatResponse, envelope: Envelope, cost: Cost | Non
         "content": _blocks(choice, envelope),
         "stop_reason": stop,
         "stop_sequence": None,
-        "stop_details": {"type": "refusal", "explanation": choice.refusal}
+        "stop_details": {"type": "refusal", "category": None, "explanation": choice.refusal}
         if choice.refusal and stop == "refusal"
         else None,
         "container": None,
@@ -190,8 +190,19 @@ def _blocks(choice: Choice, envelope: Envelope) -> list[JsonObject]:
         except JsonError:
             arguments = {"arguments": call.arguments}
         call_id = ids.call(call.id)
-        blocks.append({"type": "tool_use", "id": call_id, "name": call.name, "input": arguments})
+        blocks.append(tool_use(call_id, call.name, arguments))
     return blocks
+
+
+def tool_use(call_id: str, name: str, arguments: object) -> JsonObject:
+    """A call of one of the client's tools; `caller` tells that the model made it itself."""
+    return {
+        "type": "tool_use",
+        "id": call_id,
+        "name": name,
+        "input": arguments,
+        "caller": {"type": "direct"},
+    }
 
 
 def text_block(text: str, choice: Choice) -> JsonObject:
@@ -201,8 +212,7 @@ def text_block(text: str, choice: Choice) -> JsonObject:
     others = (choice.extra or {}).get("citations")
     if isinstance(others, list):
         cited += others
-    if cited:
-        block["citations"] = cited
+    block["citations"] = cited or None
     return block
 
 

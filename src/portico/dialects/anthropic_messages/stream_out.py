@@ -6,7 +6,7 @@ fragments of a tool call wait until the calls before it are complete.
 
 from portico.dialects.anthropic_messages.errors import error_body
 from portico.dialects.anthropic_messages.finish import encode_stop
-from portico.dialects.anthropic_messages.response import page_citation, usage_with_cost
+from portico.dialects.anthropic_messages.response import page_citation, tool_use, usage_with_cost
 from portico.dialects.anthropic_messages.thinking import encode_block
 from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
 from portico.dialects.anthropic_messages.usage import encode_usage
@@ -92,6 +92,8 @@ class MessageEncoder:
         delta: JsonObject = {
             "stop_reason": encode_stop(finish.reason, finish.native_reason),
             "stop_sequence": None,
+            "stop_details": None,
+            "container": None,
             **extra,
         }
         metadata = delta.pop("openrouter_metadata", None)
@@ -126,6 +128,8 @@ class MessageEncoder:
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
+            "stop_details": None,
+            "container": None,
             "usage": usage,
             "provider": self._envelope.provider,
         }
@@ -142,7 +146,7 @@ class MessageEncoder:
         return head + _event("content_block_start", {"index": self._index, "content_block": block})
 
     def _open_text(self) -> bytes:
-        out = self._start({"type": "text", "text": ""})
+        out = self._start({"type": "text", "text": "", "citations": None})
         sample = self._delta({"type": "text_delta", "text": ""})
         self._text_head = sample.removesuffix(b'""}}\n\n')
         return out
@@ -182,8 +186,9 @@ class MessageEncoder:
         return b"" if self._current is not None else self._open_call(call)
 
     def _open_call(self, call: "_Call") -> bytes:
-        start = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
-        out = self._start(start) + b"".join(map(self._fragment, call.held))
+        out = self._start(tool_use(call.id, call.name, {})) + b"".join(
+            map(self._fragment, call.held)
+        )
         self._current, call.written, call.held = call, True, []
         return out
 

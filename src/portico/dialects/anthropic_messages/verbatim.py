@@ -9,6 +9,7 @@ import msgspec
 from portico.dialects.anthropic_messages.response import price
 from portico.dialects.anthropic_messages.usage import encode_usage
 from portico.dialects.base import Envelope, RawFields, RequestHead
+from portico.dialects.fields import raw
 from portico.jsonio import JsonObject, dumps
 from portico.sse import ServerSentEvent
 from portico.vocabulary import Cost, Usage
@@ -17,6 +18,23 @@ from portico.vocabulary import Cost, Usage
 class _Kind(msgspec.Struct):
     type: str = ""
 
+
+_NULL = msgspec.Raw(b"null")
+_NO_END = dict.fromkeys(("stop_reason", "stop_sequence", "stop_details", "container"), _NULL)
+_COUNTS = (
+    "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens",
+)  # fmt: skip
+_NO_USAGE = {
+    **dict.fromkeys(
+        (
+            "cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation",
+            "output_tokens_details", "server_tool_use", "inference_geo", "service_tier",
+        ),
+        _NULL,
+    ),
+    "service_tier": raw("standard"),
+}  # fmt: skip
+"""Members that clients are promised and some hosts leave out."""
 
 _decode_kind = msgspec.json.Decoder(_Kind).decode
 _decode_fields = msgspec.json.Decoder(RawFields).decode
@@ -47,9 +65,10 @@ class MessageRewriter:
         for number, (name, data) in enumerate(self._held):
             fields = _decode_fields(data)
             if number == last:
+                fields["delta"] = raw({**_NO_END, **_decode_fields(fields["delta"])})
                 fields["usage"] = _priced(fields.get("usage"), usage, cost)
             elif name == "message_stop" and "openrouter_metadata" in extra:
-                fields["openrouter_metadata"] = _raw(extra["openrouter_metadata"])
+                fields["openrouter_metadata"] = raw(extra["openrouter_metadata"])
             else:
                 out.append(_event(name, data))
                 continue
@@ -69,19 +88,29 @@ def rewrite_response(
 ) -> bytes:
     """A whole message with the price in it."""
     fields = _decode_fields(body)
-    fields["model"] = _raw(envelope.model)
+    for name in _NO_END:  # older hosts leave out what is null
+        fields.setdefault(name, _NULL)
+    fields["model"] = raw(envelope.model)
     fields["usage"] = _priced(fields.get("usage"), usage, cost)
-    fields["provider"] = _raw(envelope.provider)
-    fields.update({name: _raw(value) for name, value in extra.items()})
+    fields["provider"] = raw(envelope.provider)
+    fields.update({name: raw(value) for name, value in extra.items()})
     return dumps(fields)
 
 
 def _began(data: bytes, envelope: Envelope) -> bytes:
     fields = _decode_fields(data)
     message = _decode_fields(fields["message"])
-    message["model"] = _raw(envelope.model)
-    message["provider"] = _raw(envelope.provider)
-    fields["message"] = _raw(message)
+    message["model"] = raw(envelope.model)
+    message["provider"] = raw(envelope.provider)
+    for name in _NO_END:
+        message.setdefault(name, _NULL)
+    counted = message.get("usage")
+    if counted is not None:
+        usage = _decode_fields(counted)
+        for name, value in _NO_USAGE.items():
+            usage.setdefault(name, value)
+        message["usage"] = raw(usage)
+    fields["message"] = raw(message)
     return dumps(fields)
 
 
@@ -91,17 +120,14 @@ def _stops(data: bytes) -> bool:
     return reason is not None and bytes(reason) != b"null"
 
 
-def _priced(counted: msgspec.Raw | None, usage: Usage | None, cost: Cost | None) -> msgspec.Raw:
+def _priced(own: msgspec.Raw | None, usage: Usage | None, cost: Cost | None) -> msgspec.Raw:
     """The upstream's own usage with the price; ours where it did not count."""
-    own = counted is not None and bytes(counted) != b"null"
-    fields: JsonObject = (
-        dict(_decode_fields(counted)) if own and counted else encode_usage(usage or Usage())
-    )
-    return _raw({**fields, **price(cost)})
-
-
-def _raw(value: object) -> msgspec.Raw:
-    return msgspec.Raw(dumps(value))
+    known = encode_usage(usage or Usage())
+    said = own is not None and bytes(own) != b"null"
+    fields: JsonObject = dict(_decode_fields(own)) if own is not None and said else {}
+    for name, value in {**{name: known[name] for name in _COUNTS}, **_NO_USAGE}.items():
+        fields.setdefault(name, value)
+    return raw({**fields, **price(cost)})
 
 
 def _event(name: str, data: bytes) -> bytes:
