@@ -2,8 +2,8 @@
 
 A page is followed as a reader would, block by block, in a folder of its own: `toml` blocks whose
 first line is a comment with a file name are written to it, `sh` blocks are run, and a `text` block
-after one is what it prints, with `...` for anything. `portico up` and `portico simulate` go on
-running on ports of their own, which take the place of the ones on the page.
+after one is what it prints, with `...` for anything. `portico up`, `record`, `replay` and `simulate`
+go on running on ports of their own, which take the place of the ones on the page.
 """
 
 import json
@@ -233,6 +233,7 @@ class Reader:
             "HOME": str(folder),
             "PORTICO_DATA_DIR": str(folder / "data"),
             "PORTICO_PORT": "0",
+            "PYTEST_PLUGINS": "portico.pytest_plugin",  # an installed package brings it along
         }
 
     def follow(self, block: Block) -> str:
@@ -290,7 +291,9 @@ class Reader:
     def _type(self, text: str) -> None:
         """Type a block of commands; what is exported stays for the next one."""
         commands = [line for line in text.splitlines() if not line.startswith("make ")]
-        servers = [line for line in commands if re.match(r"portico (up|simulate)\b", line)]
+        servers = [
+            line for line in commands if re.match(r"portico (up|simulate|record|replay)\b", line)
+        ]
         for command in servers:
             port = re.search(r"--port (\d+)", command)
             self.serve(command, stands_for=f"http://127.0.0.1:{port[1] if port else 8400}")
@@ -314,7 +317,7 @@ class Reader:
             load_settings(environ=self._environ, path=str(path))
 
     def _run_python(self, text: str) -> None:
-        known = "import os\nPORTICO_KEY = os.environ['PORTICO_KEY']\n"
+        known = "import os\nPORTICO_KEY = os.environ.get('PORTICO_KEY')\n"
         self._said = self._run([sys.executable, "-c", known + text])
 
     def _run(self, command: list[str]) -> str:

@@ -9,7 +9,8 @@ The cassette of `test_hello` in `tests/test_chat.py` is
 it is missing, `all` anew; `none`, the default, never touches a network.
 
 `@pytest.mark.portico(...)` takes the arguments of `portico.testing.ReplayGateway`
-and `cassette`, a file or directory relative to the test's own.
+and `cassette`, a file or directory relative to the test's own. The ini value
+`portico_config` names a settings file for all tests.
 """
 
 import re
@@ -42,7 +43,7 @@ class RunningGateway:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--portico-record`."""
+    """Add `--portico-record` and the ini value `portico_config`."""
     parser.getgroup("portico").addoption(
         "--portico-record",
         choices=_MODES,
@@ -50,6 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what the fixture portico may record: none (the default), once: what is not there "
         "yet, all: everything anew",
     )
+    parser.addini("portico_config", "settings file for the fixture portico; none by default")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -80,6 +82,8 @@ def _gateway(request: pytest.FixtureRequest) -> "tuple[Path, ReplayGateway]":
     cassette = here / named if named else _own_cassette(request)
     if (config := said.get("config")) is not None:
         said["config"] = here / config
+    elif config := request.config.getini("portico_config"):
+        said["config"] = request.config.rootpath / config
     if (wanted := request.config.getoption("--portico-record")) is not None:
         said["mode"] = wanted
     if said.get("mode", "none") == "none" and not cassette.exists():

@@ -1,8 +1,6 @@
 """OpenAI's Go client v2.3.0, the one of the first recording, against a running gateway."""
 
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +12,12 @@ import yaml
 from portico.jsonio import JsonObject, loads
 from tests.compat import prompts
 from tests.compat.processes import Gateway
+from tests.compat.toolchain import build
 
 pytestmark = pytest.mark.io
 
 SOURCE = Path(__file__).parent / "go"
-DOWNLOAD_S, BUILD_S, ASK_S = 60, 600, 20
+ASK_S = 20
 
 Ask = Callable[[Gateway, str], JsonObject]
 
@@ -26,14 +25,7 @@ Ask = Callable[[Gateway, str], JsonObject]
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
     """Builds the client outside the tree and returns what runs it: (gateway, "stream" | "whole")."""
-    binary = tmp_path_factory.mktemp("go") / "client"
-    if shutil.which("go") is None:
-        pytest.skip("there is no Go on this machine")
-    downloaded = go("mod", "download", timeout_s=DOWNLOAD_S)
-    if downloaded.returncode != 0:
-        pytest.skip(f"the Go client cannot be had: {downloaded.stderr.strip()[-300:]}")
-    built = go("build", "-buildvcs=false", "-o", str(binary), ".", timeout_s=BUILD_S)
-    assert built.returncode == 0, built.stderr
+    binary = build(SOURCE, tmp_path_factory.mktemp("go") / "client")
 
     def run(gateway: Gateway, way: str) -> JsonObject:
         ended = subprocess.run(
@@ -47,24 +39,6 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
         return loads(ended.stdout.encode())
 
     return run
-
-
-def go(*arguments: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
-    """Run the Go tool on the client; no other toolchain is fetched, nothing is written there."""
-    environment = {**os.environ, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
-    command = ["go", *arguments]
-    try:
-        return subprocess.run(
-            command,
-            cwd=SOURCE,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"not done after {timeout_s} s")
 
 
 @pytest.fixture
