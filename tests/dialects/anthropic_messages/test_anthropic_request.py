@@ -348,6 +348,18 @@ def test_audio_and_video_are_left_out_and_named():
     assert dropped == ["hologram", "input_audio", "video_url"]
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": "s3://bucket/cat.png"}},
+        {"type": "file", "file": {"file_data": "gs://bucket/a.pdf"}},
+    ],
+)
+def test_an_address_that_only_another_provider_reads_is_refused_and_not_taken_for_base64(part):
+    with pytest.raises(UpstreamRejected, match="fetches nothing from"):
+        encoded([{"role": "user", "content": [part]}])
+
+
 # --- prompt caching -----------------------------------------------------------------
 
 

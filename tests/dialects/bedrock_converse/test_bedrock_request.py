@@ -269,6 +269,12 @@ def test_media_become_blocks():
     ]
 
 
+def test_blank_texts_are_no_blocks_but_part_what_they_parted():
+    texts = [{"type": "text", "text": text} for text in (" ", "a", " ", "b", "\n", "")]
+
+    assert content(*texts) == [{"text": "a "}, {"text": "b\n"}]
+
+
 def test_a_document_never_stands_without_a_text():
     blocks = content(file(filename="q3.csv", file_data="data:text/csv;base64,YQ=="))
 
@@ -283,6 +289,7 @@ def test_a_document_never_stands_without_a_text():
         (url("data:image/tiff;base64,aGk="), "image/tiff"),
         (file(file_data="https://example.com/a.pdf"), "data URL"),
         (file(file_data="data:application/zip;base64,aGk="), "application/zip"),
+        (file(file_id="file_011C"), "no files that an id could name"),
     ],
 )
 def test_what_bedrock_cannot_read_is_refused_so_that_another_provider_may(part, why):

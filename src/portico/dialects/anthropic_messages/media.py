@@ -9,6 +9,7 @@ import binascii
 from typing import Any
 
 from portico.dialects.media import data_url, split_data_url
+from portico.errors import UpstreamRejected
 from portico.jsonio import JsonObject
 from portico.vocabulary import File, Image
 
@@ -44,9 +45,18 @@ def file_block(file: File) -> JsonObject | None:
 
 
 def _source(url: str, *, default: str) -> JsonObject:
-    """The source for a URL, a data URL, or bare base64 of the `default` type."""
+    """The source for a URL, a data URL, or bare base64 of the `default` type.
+
+    Raises:
+        UpstreamRejected: it stands where this API fetches nothing from.
+    """
     if url.startswith(("http://", "https://")):
         return {"type": "url", "url": url}
+    if "://" in url[:16]:
+        scheme = url.partition(":")[0]
+        raise UpstreamRejected(
+            f"messages: this provider fetches nothing from {scheme}:// addresses"
+        )
     if not url.startswith("data:"):
         return {"type": "base64", "media_type": default, "data": url}
     media, data = split_data_url(url)

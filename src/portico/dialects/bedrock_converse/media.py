@@ -87,6 +87,8 @@ def _file_block(file: File, names: Names) -> JsonObject | None:
     where = file.data or file.file_id
     if where is None:
         return None
+    if file.data is None and not where.startswith("s3://"):
+        raise UpstreamRejected("messages: this provider keeps no files that an id could name")
     usual = media_type_of(file.filename or "") or "application/pdf"
     media_type, source = _source(where, usual)
     for kind in ("image", "video"):

@@ -110,7 +110,12 @@ class Turns:
         return self._marked_last(self._parts(message), message.cache_control)
 
     def _parts(self, message: Message) -> list[Group]:
-        groups = [group for part in message.parts if (group := self._part(part))]
+        groups: list[Group] = []
+        for part in message.parts:
+            if isinstance(part, Text) and not part.text.strip():  # the API refuses blank texts
+                _append_blank(groups, part.text)
+            elif group := self._part(part):
+                groups.append(group)
         if message.name and message.role != "tool":
             for block, *_ in groups:
                 if "text" in block:  # the API has no names of speakers
@@ -122,8 +127,6 @@ class Turns:
         block: JsonObject | None = None
         match part:
             case Text():
-                if not part.text.strip():  # the API refuses blank texts
-                    return []
                 block = {"text": part.text}
             case Image() | Video() | Audio() | File():
                 block = media_block(part, self._names)
@@ -180,6 +183,12 @@ def keep_last_points(contents: Iterable[list[JsonObject]]) -> None:
     found = [(content, block) for content in contents for block in content if "cachePoint" in block]
     for content, point in found[: max(0, len(found) - _POINTS)]:
         content[:] = [block for block in content if block is not point]
+
+
+def _append_blank(groups: list[Group], blank: str) -> None:
+    """A blank text is no block of its own, but what it parts has to stay apart."""
+    if groups and "text" in groups[-1][0]:
+        groups[-1][0]["text"] += blank
 
 
 def _with_text(groups: list[Group]) -> list[Group]:
