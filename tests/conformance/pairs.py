@@ -12,6 +12,7 @@ current era (E3) only.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,15 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     era: str
     openrouter: Record
     native: Record
+
+
+def paired_apis(corpus: Path) -> Counter[str]:
+    """How many pairs there are by the provider's API; none where they cannot be read."""
+    try:
+        rows = json.loads((corpus / "pairs.json").read_bytes())
+        return Counter(str(row["native_api"]) for row in rows)
+    except (OSError, ValueError, LookupError, TypeError):
+        return Counter()
 
 
 def read_pairs(corpus: Path, *, api: str) -> Iterator[Pair | Unreadable]:

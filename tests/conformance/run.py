@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +24,13 @@ from tests.conformance.accumulate import Native, is_torn
 from tests.conformance.apis import APIS, Api
 from tests.conformance.check import Exchange, check_exchange
 from tests.conformance.compare import Prices
-from tests.conformance.corpus import Record, Unreadable, client_request, read_records
+from tests.conformance.corpus import (
+    Record,
+    Unreadable,
+    all_records,
+    client_request,
+    read_records,
+)
 from tests.conformance.gateway import (
     GatewayFailed,
     GatewayProcess,
@@ -31,7 +38,7 @@ from tests.conformance.gateway import (
     gateway_command,
     model_of,
 )
-from tests.conformance.pairs import Pair, pair_record, pair_request, read_pairs
+from tests.conformance.pairs import Pair, pair_record, pair_request, paired_apis, read_pairs
 from tests.conformance.received import Received, read_received
 from tests.conformance.report import (
     Explained,
@@ -47,6 +54,9 @@ from tests.conformance.upstream import ReplayUpstream
 
 _HERE = Path(__file__).resolve().parent
 _TIMEOUT_S = 60.0
+# What names an API in which one talks with a model, and the one whose answers are the model.
+_CONVERSATIONS = ("chat", "messages", "generate", "converse", "invoke", "responses", "completions")
+_RECORDED_ANSWERS = "openrouter-chat"
 _PRICES = Prices(
     prompt=Decimal("1.00"),
     completion=Decimal("3.00"),
@@ -271,12 +281,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"conformance: {error}")
         print("conformance: could not run")
         return 2
+    if options.api is None and options.provider is None and options.id is None:
+        _print_not_run(options.corpus)
     report = summary(outcomes)
     print_report(report, verbose=options.verbose)
     if options.report:
         write_report(report, options.report)
     print(f"conformance: {report['passed']} passed, {report['failed']} failed")
     return 1 if report["failed"] else 0
+
+
+def _print_not_run(corpus: Path) -> None:
+    """Name what of the corpus nobody looked at: conversations in APIs without a dialect here."""
+    records = Counter(row.api for row in all_records(corpus) if isinstance(row, Record))
+    pairs = paired_apis(corpus)
+    for api in sorted(records.keys() | pairs.keys()):
+        side = not any(word in api for word in _CONVERSATIONS) or api == _RECORDED_ANSWERS
+        if api not in APIS and (pairs[api] or not side):
+            print(
+                f"conformance: not run, no dialect: {api}, {records[api]} records, {pairs[api]} pairs"
+            )
 
 
 def _write_config(options: argparse.Namespace, api: Api) -> None:
