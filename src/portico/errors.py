@@ -17,8 +17,10 @@ GatewayError                  status  error_type               retryable
 ├── StorageUnavailable           503  server                   no
 └── UpstreamError
     ├── UpstreamRejected         4xx  by what it said          no
+    │   └── UpstreamModelGone    404  not_found                no
     ├── UpstreamRateLimited      429  rate_limit_exceeded      yes
     ├── UpstreamUnavailable      502  provider_unavailable     yes
+    │   └── UpstreamKeyRefused   502  provider_unavailable     with another key
     ├── UpstreamOverloaded       503  provider_overloaded      yes
     ├── UpstreamTimeout          504  timeout                  yes
     ├── StreamBroken             502  provider_unavailable     only before the first byte
@@ -248,6 +250,16 @@ class UpstreamRejected(UpstreamError):
         self.error_type = error_type
 
 
+class UpstreamModelGone(UpstreamRejected):
+    """The provider does not have the model, or not at this address: no fault of the request's.
+
+    To do: the operator corrects `upstream_model` or `base_url`, or removes the endpoint.
+    """
+
+    def __init__(self, message: str, **rest: object) -> None:
+        super().__init__(message, status=404, error_type="not_found", **rest)
+
+
 class UpstreamRateLimited(UpstreamError):
     """429 from the provider.
 
@@ -260,12 +272,22 @@ class UpstreamRateLimited(UpstreamError):
 
 
 class UpstreamUnavailable(UpstreamError):
-    """No connection, an invalid answer, a 5xx, or the operator's own key refused.
+    """No connection, an invalid answer, or a 5xx.
 
-    To do: try again. `metadata.raw` tells the operator whether the provider's key is at fault.
+    To do: try again.
     """
 
     retryable = True
+
+
+class UpstreamKeyRefused(UpstreamUnavailable):
+    """The key that the provider was called with is wrong, without access, or without credit.
+
+    The client's key for the gateway is not at fault, so it sees no 401.
+
+    To do: the operator looks at `metadata.raw`, which is what the provider said, and
+    replaces the provider's key or pays its bill.
+    """
 
 
 class UpstreamOverloaded(UpstreamError):

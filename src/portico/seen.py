@@ -6,9 +6,17 @@ import msgspec
 
 from portico.dialects import Dialect, Envelope, Quirks, RequestHead, StreamRelay, verbatim
 from portico.dialects.tool_schemas import declared_tools
-from portico.errors import CassetteMiss, UpstreamError, UpstreamRateLimited, UpstreamRejected
+from portico.errors import (
+    CassetteMiss,
+    UpstreamError,
+    UpstreamKeyRefused,
+    UpstreamModelGone,
+    UpstreamRateLimited,
+    UpstreamRejected,
+)
 from portico.jsonio import JsonObject
 from portico.resources import Resources
+from portico.routing.credentials import REQUEST_KEY
 from portico.routing.facts import Candidate
 from portico.routing.health import Observation
 from portico.routing.tool_calls import broken_call
@@ -115,9 +123,16 @@ class Seen:
         self, error: UpstreamError | None, now_s: float, head: RequestHead
     ) -> Observation | None:
         """What the attempt says of the endpoint; None where the client is to blame."""
-        if isinstance(error, UpstreamRateLimited):
-            return Observation(fault="limited", wait_s=error.retry_after_s)
-        if isinstance(error, UpstreamRejected | CassetteMiss):
+        if isinstance(error, UpstreamRateLimited | UpstreamKeyRefused):
+            if self.candidate.credential == REQUEST_KEY:  # says nothing of anybody else's key
+                return None
+            fault: Literal["limited", "key"] = (
+                "limited" if isinstance(error, UpstreamRateLimited) else "key"
+            )
+            return Observation(fault=fault, wait_s=error.retry_after_s)
+        if isinstance(error, CassetteMiss):
+            return None
+        if isinstance(error, UpstreamRejected) and not isinstance(error, UpstreamModelGone):
             return None
         if error is not None:
             return Observation(fault="endpoint", wait_s=error.retry_after_s)

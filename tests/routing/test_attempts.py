@@ -3,6 +3,8 @@
 import pytest
 
 from portico.errors import (
+    UpstreamKeyRefused,
+    UpstreamModelGone,
     UpstreamOverloaded,
     UpstreamRateLimited,
     UpstreamRejected,
@@ -45,6 +47,8 @@ DOWN = Outcome(error=UpstreamUnavailable("down"))
 LATE = Outcome(error=UpstreamTimeout("late"))
 BUSY = Outcome(error=UpstreamRateLimited("busy"))
 OUT_OF_TIME = Outcome(error=UpstreamTimeout("late"), give_up=True)
+BAD_KEY = Outcome(error=UpstreamKeyRefused("no"))
+GONE = Outcome(error=UpstreamModelGone("no"))
 REFUSED = Outcome(error=UpstreamRejected("no"))
 MID_STREAM = Outcome(error=UpstreamUnavailable("cut"), committed=True)
 
@@ -65,6 +69,9 @@ MID_STREAM = Outcome(error=UpstreamUnavailable("cut"), committed=True)
         ([BUSY, DOWN, FINE], "abb"),
         ([OUT_OF_TIME], "a"),
         ([BUSY] * 9, "ab"),
+        ([BAD_KEY] * 9, "ab"),
+        ([BAD_KEY, DOWN, FINE], "abb"),
+        ([GONE] * 9, "ab"),
     ],
 )
 def test_attempts(outcomes, asked):
@@ -77,6 +84,10 @@ def test_attempts_are_bounded_however_many_endpoints_there_are():
 
 def test_what_two_providers_refuse_is_not_sent_to_a_third():
     assert run(attempt_flow([A, B, C], retries=1), [REFUSED] * 9) == "ab"
+
+
+def test_a_model_that_is_gone_at_some_providers_is_asked_for_at_all():
+    assert run(attempt_flow([A, B, C], retries=1), [GONE, GONE, FINE]) == "abc"
 
 
 def test_another_model_is_asked_whatever_was_refused_before():

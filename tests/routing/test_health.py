@@ -141,6 +141,18 @@ def test_a_rate_limit_is_an_outage_until_its_wait_is_over_and_no_failure():
     assert not tracker.snapshot(1006.2).of(ENDPOINT).outage
 
 
+def test_a_refused_key_leaves_the_endpoints_other_keys_alone():
+    tracker, other = HealthTracker(), Candidate(endpoint=ENDPOINT, credential="second")
+    tracker.record(other, FINE, 1000.0)
+
+    for _ in range(9):
+        tracker.record(A, Observation(fault="key"), 1000.0)
+
+    assert not tracker.admits(A, 1001.0)
+    assert tracker.admits(other, 1001.0)
+    assert tracker.snapshot(1001.5).of(ENDPOINT).stable
+
+
 @pytest.mark.parametrize(
     ("seen", "waits_s"),
     [
@@ -149,6 +161,7 @@ def test_a_rate_limit_is_an_outage_until_its_wait_is_over_and_no_failure():
         (Observation(fault="endpoint", wait_s=5.0), 5.0),
         (Observation(fault="endpoint"), 0.0),
         (Observation(fault="limited", wait_s=1e9), 3600.0),
+        (Observation(fault="key"), 30.0),
     ],
 )
 def test_an_endpoint_is_left_alone_as_long_as_it_asked_for_within_reason(seen, waits_s):

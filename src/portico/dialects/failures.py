@@ -11,6 +11,8 @@ from portico.dialects.hints import retry_after_s
 from portico.errors import (
     GatewayError,
     UpstreamError,
+    UpstreamKeyRefused,
+    UpstreamModelGone,
     UpstreamOverloaded,
     UpstreamRateLimited,
     UpstreamRejected,
@@ -32,6 +34,11 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _POLICY = re.compile(r"content[_ ](?:policy|filter|management)|moderation|safety system", re.I)
+_OF_CLIENT = re.compile(
+    r"\b(?:files?|previous response|items?|container|conversation|thread|image|cached ?content)\b",
+    re.IGNORECASE,
+)
+"""What a client names by an id of its own; anything else that is not found is the operator's."""
 _BAD_KEY = re.compile(
     r"(?:incorrect|invalid|missing|no) (?:xai )?api key|api key (?:not valid|is invalid)", re.I
 )
@@ -59,8 +66,8 @@ def classify(status: int | None, headers: Mapping[str, str], body: object) -> Up
     """Name the failure that a provider's body, status and headers describe.
 
     `status` None: the error stood inside an answer that had begun with 200; its
-    own code decides. The operator's key being refused (401, 402, 403, or 400
-    with such words) is an unavailable provider: the client's key is not at fault.
+    own code decides. The provider's key being refused (401, 402, 403, or 400
+    with such words) is never the client's fault, nor is a model that is not there.
     """
     detail = _detail(body)
     message, code = _message(detail, body), _code(detail, body)
@@ -78,8 +85,10 @@ def classify(status: int | None, headers: Mapping[str, str], body: object) -> Up
         return UpstreamTimeout("Provider returned error", **facts)
     if status in {503, 529}:
         return UpstreamOverloaded("Provider returned error", **facts)
+    if status == 403 and _POLICY.search(text):  # of the prompt, not of the key
+        return _rejected(status, message, text, facts)
     if status in {401, 402, 403} or (status == 400 and _BAD_KEY.search(text)):
-        return UpstreamUnavailable("Provider returned error", **facts)
+        return UpstreamKeyRefused("Provider returned error", **facts)
     if status is None or not 400 <= status < 500:
         return UpstreamUnavailable("Provider returned error", **facts)
     return _rejected(status, message, text, facts)
@@ -95,6 +104,8 @@ def _rejected(status: int, message: str, text: str, facts: dict[str, Any]) -> Up
     kind, outward = "invalid_request", 400
     if _POLICY.search(text):
         kind = "content_policy_violation"
+    elif status == 404 and not _OF_CLIENT.search(text):
+        return UpstreamModelGone("Provider returned error", **facts)
     elif status == 404:
         kind, outward = "not_found", 404
     elif status == 413:

@@ -7,6 +7,8 @@ import msgspec
 
 from portico.errors import (
     UpstreamError,
+    UpstreamKeyRefused,
+    UpstreamModelGone,
     UpstreamOverloaded,
     UpstreamRateLimited,
     UpstreamRejected,
@@ -63,8 +65,8 @@ def attempt_flow(
     """Yield attempts, best candidate first, until one is good or all are spent.
 
     Every candidate is asked once before any is asked again. One is asked
-    again only after a failure that may pass by itself: not after a rate limit
-    or a timeout, which it would repeat. What an endpoint refuses as wrong is
+    again only after a failure that may pass by itself: not after a rate limit,
+    a timeout or a refused key, which it would repeat. What an endpoint refuses as wrong is
     tried once more at another provider of the model, since bodies differ, and a
     prompt too long for it only where the window is larger (contract/routing 5).
 
@@ -98,6 +100,8 @@ def attempt_flow(
             delay_s = 0.0
             if outcome.final:
                 return outcome
+            if isinstance(outcome.error, UpstreamModelGone):
+                continue  # says nothing of what the others will say
             if isinstance(outcome.error, UpstreamRejected):
                 refusals.note(endpoint, outcome.error)
             elif _may_pass(outcome.error):
@@ -124,7 +128,7 @@ def _admitted(
 def _may_pass(error: UpstreamError | None) -> bool:
     if error is None or not error.retryable:
         return False
-    return not isinstance(error, UpstreamRateLimited | UpstreamTimeout)
+    return not isinstance(error, UpstreamRateLimited | UpstreamTimeout | UpstreamKeyRefused)
 
 
 class _Refusals:

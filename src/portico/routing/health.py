@@ -83,7 +83,8 @@ class HealthPolicy(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         failures_to_open: failures in a row that open the breaker.
         ejection_s: seconds that it stays open, times the number of openings
-            since the endpoint was last well.
+            since the endpoint was last well; also how long a key is left alone
+            that its provider has refused.
         longest_ejection_s: seconds that it stays open at most.
         probe_s: seconds after which another probe is sent if one is not answered.
         ramp_share: of the requests that would come to it, those that an
@@ -111,13 +112,13 @@ class HealthPolicy(msgspec.Struct, frozen=True, kw_only=True):
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """How one attempt went, as far as the endpoint is to blame or to praise.
 
-    `fault` "endpoint": a 5xx, no connection, a deadline, a broken answer, the
-    operator's key refused. "limited": 429. None: it answered. What the client
-    caused is not observed at all. `wait_s` is the wait that a failure asked for,
+    `fault` "endpoint": a 5xx, no connection, a deadline, a broken answer, a model
+    that is not there. "limited": 429. "key": the key was refused. None: it
+    answered. What the client caused is not observed at all. `wait_s` is the wait that a failure asked for,
     `tool_calls` what became of the tool calls that an answer ended in.
     """
 
-    fault: Literal["endpoint", "limited"] | None = None
+    fault: Literal["endpoint", "limited", "key"] | None = None
     latency_s: float | None = None
     throughput_tps: float | None = None
     wait_s: float | None = None
@@ -200,8 +201,10 @@ class _State:
         self._tools = Counts(slot_s=1800.0, slots=48)
 
     def take(self, seen: Observation, credential: str | None, now_s: float) -> None:
-        if seen.fault == "limited":
-            self._wait(credential, now_s, seen.wait_s or self._policy.usual_wait_s)
+        if seen.fault in {"limited", "key"}:  # of this key, and no failure of the endpoint
+            usual_s = self._policy.usual_wait_s
+            usual_s = self._policy.ejection_s if seen.fault == "key" else usual_s
+            self._wait(credential, now_s, seen.wait_s or usual_s)
             return
         if seen.fault is not None and seen.wait_s is not None:
             self._wait(credential, now_s, seen.wait_s)

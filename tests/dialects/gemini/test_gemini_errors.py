@@ -10,6 +10,8 @@ from portico.errors import (
     GatewayError,
     InvalidRequest,
     KeyLimitExceeded,
+    UpstreamKeyRefused,
+    UpstreamModelGone,
     UpstreamOverloaded,
     UpstreamRateLimited,
     UpstreamRejected,
@@ -30,7 +32,7 @@ def said(code: int, message: str, status: str, *details: dict) -> bytes:
         (
             400,
             said(400, "API key not valid. Please pass a valid API key.", "INVALID_ARGUMENT"),
-            UpstreamUnavailable,
+            UpstreamKeyRefused,
             "provider_unavailable",
         ),
         (
@@ -43,8 +45,8 @@ def said(code: int, message: str, status: str, *details: dict) -> bytes:
             UpstreamRejected,
             "context_length_exceeded",
         ),
-        (403, said(403, "No", "PERMISSION_DENIED"), UpstreamUnavailable, "provider_unavailable"),
-        (404, said(404, "No model", "NOT_FOUND"), UpstreamRejected, "not_found"),
+        (403, said(403, "No", "PERMISSION_DENIED"), UpstreamKeyRefused, "provider_unavailable"),
+        (404, said(404, "No model", "NOT_FOUND"), UpstreamModelGone, "not_found"),
         (429, said(429, "Quota", "RESOURCE_EXHAUSTED"), UpstreamRateLimited, "rate_limit_exceeded"),
         (500, said(500, "Oops", "INTERNAL"), UpstreamUnavailable, "provider_unavailable"),
         (503, said(503, "Busy", "UNAVAILABLE"), UpstreamOverloaded, "provider_overloaded"),

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import msgspec
 
-from portico.errors import UpstreamUnavailable
+from portico.errors import UpstreamKeyRefused
 from portico.jsonio import JsonError
 from portico.providers.signing.base import Headers, Outgoing, Scheme, with_headers
 
@@ -59,7 +59,7 @@ def read_credentials(text: str) -> AwsCredentials:
     """Read a JSON object of credentials; `access_key_id`, `accessKeyId` and `AccessKeyId` are one.
 
     Raises:
-        UpstreamUnavailable: it is none, or lacks one of the two keys.
+        UpstreamKeyRefused: it is none, or lacks one of the two keys.
     """
     try:
         fields = {name.replace("_", "").lower(): value for name, value in _decode(text).items()}
@@ -157,7 +157,7 @@ def _text(value: object) -> str:
     return value.strip()
 
 
-def _unusable(why: str) -> UpstreamUnavailable:
-    return UpstreamUnavailable(
+def _unusable(why: str) -> UpstreamKeyRefused:
+    return UpstreamKeyRefused(
         f"The provider's credential cannot be used: {why}.", upstream_status=401
     )

@@ -29,7 +29,7 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True):
 
     sign:     (request, credential, Unix time in ms) -> the request with its proof. The
               credential is a text: a key, or a JSON object where one text is not
-              enough. Raises UpstreamUnavailable with the status 401 for a credential that
+              enough. Raises UpstreamKeyRefused with the status 401 for a credential that
               cannot be used; the message shows nothing of it.
     constant: the proof is headers that depend on the credential alone, so that they
               can be made once.
