@@ -20,7 +20,7 @@ from portico.resources import Call, Resources
 from portico.routing import Attempt, Candidate, Outcome, attempt_flow, final_error
 from portico.routing.credentials import REQUEST_KEY
 from portico.routing.metadata import router_metadata
-from portico.seen import Seen
+from portico.seen import Seen, failed
 from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation
 from portico.watch import Watch
 
@@ -268,11 +268,11 @@ class Answering:
 
     async def _tell(self, delivery: Delivery, error: GatewayError) -> None:
         """Tell the client of a failure in the only form that is still possible."""
-        if delivery.began and self._head.stream:
-            await delivery.finish(self._surface.stream_encoder(self._envelope).error(error))
-            return
         body = self._surface.encode_error(error, self._call.principal.user_id)
-        if delivery.began:
+        if delivery.began and self._head.stream:
+            seen = self._seen if self._committed else None
+            await delivery.finish(failed(seen, self._surface, self._envelope, error))
+        elif delivery.began:
             await delivery.finish(body)
         else:
             headers = [(name.lower().encode(), v.encode()) for name, v in error.headers.items()]

@@ -138,6 +138,7 @@ class Gateway:
             stream_tail=self.resources.options.tail,
             exclude_reasoning=head.exclude_reasoning,
             prompt_tokens=estimate_tokens(head.prompt_bytes) if head.stream else 0,
+            request=head.fields,
         )
 
     def _patience(self, head: RequestHead) -> Patience:

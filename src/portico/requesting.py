@@ -6,7 +6,7 @@ from urllib.parse import quote
 import msgspec
 
 from portico.dialects import Dialect, RequestHead, request_between
-from portico.errors import InvalidRequest, UpstreamError, UpstreamUnavailable
+from portico.errors import InvalidRequest, UpstreamError, UpstreamRejected, UpstreamUnavailable
 from portico.jsonio import dumps
 from portico.ports import Tokens, UpstreamRequest
 from portico.providers.signing import SCHEMES, Outgoing, secrets_in
@@ -121,7 +121,7 @@ def lost_on_the_way(
         _, dropped = request_between(
             surface, access.dialect, head, endpoint.upstream_model, supported, quirks
         )
-    except InvalidRequest:
+    except (InvalidRequest, UpstreamRejected):
         return frozenset()  # it cannot be sent there at all: the attempt says why
     return dropped
 

@@ -8,6 +8,7 @@ from portico.dialects import Dialect, Envelope, Quirks, RequestHead, StreamRelay
 from portico.dialects.tool_schemas import declared_tools
 from portico.errors import (
     CassetteMiss,
+    GatewayError,
     UpstreamError,
     UpstreamKeyRefused,
     UpstreamModelGone,
@@ -198,3 +199,10 @@ class Seen:
         if self.relay is not None and self.relay.start is not None:
             return self.relay.start.upstream_id
         return self.response.upstream_id if self.response else None
+
+
+def failed(seen: Seen | None, surface: Dialect, envelope: Envelope, error: GatewayError) -> bytes:
+    """The end of a stream that failed; `seen` is what the client has received part of."""
+    relay = seen.relay if seen is not None else None
+    fail = relay.fail if relay is not None else surface.stream_encoder(envelope).error
+    return fail(error)

@@ -22,13 +22,17 @@ def envelope(**changes) -> Envelope:
 
 def relay_bytes(relay: StreamRelay, pieces: Sequence[bytes]) -> bytes:
     """Everything a client receives for an upstream that sends `pieces` and ends."""
-    out = [relay.feed(piece) for piece in pieces]
+    out: list[bytes] = []
+    for piece in pieces:
+        out.append(relay.feed(piece))
+        if relay.error is not None:  # the gateway hangs up
+            break
     if relay.error is None:
         out.append(relay.end())
     if relay.error is None:
         out.append(relay.trailer(COST))
     else:
-        out.append(relay._encoder.error(relay.error))
+        out.append(relay.fail(relay.error))
     return b"".join(out)
 
 

@@ -6,6 +6,7 @@ from portico.dialects import (
     cohere_chat,
     gemini,
     openai_chat,
+    openai_responses,
 )
 from portico.dialects.base import (
     Dialect,
@@ -24,6 +25,7 @@ DIALECTS: dict[str, Dialect] = {
     gemini.DIALECT.name: gemini.DIALECT,
     cohere_chat.DIALECT.name: cohere_chat.DIALECT,
     bedrock_converse.DIALECT.name: bedrock_converse.DIALECT,
+    openai_responses.DIALECT.name: openai_responses.DIALECT,
 }
 
 

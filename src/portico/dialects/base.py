@@ -33,7 +33,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     `profile` picks the era of OpenRouter's wire format, `stream_tail` the form
     of the last chunks (contract: chat completions 4.3). `model` is the slug the
     client asked for, `provider` the display name of who answered. `prompt_tokens` is an
-    estimate, for dialects that tell it before the upstream has counted.
+    estimate, for dialects that tell it before the upstream has counted. `request` are the
+    top-level fields of what the client sent, for dialects whose answers repeat them.
     """
 
     generation_id: str
@@ -44,6 +45,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     stream_tail: StreamTail = "repeat_finish"
     exclude_reasoning: bool = False
     prompt_tokens: int = 0
+    request: RawFields = {}
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +60,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     and a last edit of the top-level fields in place. `output_limit_tokens` is the most
     the endpoint can write, for dialects that insist on an output cap; None is not known.
     `model` is what the upstream calls the model, for dialects whose answers do not name it.
+    `reasoning_format` names the family that sealed reasoning belongs to; None is the
+    dialect's own.
     """
 
     patch: Callable[[JsonObject], None] | None = None
@@ -70,6 +74,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     patch_request: Callable[[RawFields], None] | None = None
     output_limit_tokens: int | None = None
     model: str = ""
+    reasoning_format: str | None = None
 
 
 class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +203,10 @@ class Rewriter(Protocol):
 
     def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
         """The end that was held back, with the price."""
+        ...
+
+    def error(self, error: GatewayError) -> bytes:
+        """The end of a stream that failed after it began."""
         ...
 
 

@@ -19,6 +19,7 @@ from portico.jsonio import JsonError, loads
 Body = TypeVar("Body")
 
 _SESSION_ID_CHARS = 256
+_MOST_TOKENS = 100_000_000  # above what any model can write: a mistake, not a wish
 
 decode_fields = msgspec.json.Decoder(RawFields).decode
 """The top-level fields of a JSON object with their exact bytes."""
@@ -77,6 +78,15 @@ def check_session_id(session_id: str | None) -> None:
     """
     if session_id is not None and len(session_id) > _SESSION_ID_CHARS:
         raise InvalidRequest(f"session_id: at most {_SESSION_ID_CHARS} characters")
+
+
+def check_output_cap(name: str, value: float | None) -> None:
+    """
+    Raises:
+        InvalidRequest: the cap in the member `name` is no count of tokens.
+    """
+    if value is not None and not (1 <= value <= _MOST_TOKENS and value == int(value)):
+        raise InvalidRequest(f"{name}: expected an integer from 1 to {_MOST_TOKENS}, got {value}")
 
 
 def prompt_bytes(fields: RawFields, names: Iterable[str]) -> bytes:

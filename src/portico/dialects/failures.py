@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from portico.dialects.fields import text_of
 from portico.dialects.hints import retry_after_s
 from portico.errors import (
     GatewayError,
@@ -60,6 +61,14 @@ def parsed_error(body: bytes) -> object:
 def shown_message(error: GatewayError) -> str:
     """What a client may read of an error."""
     return INTERNAL if error.status == 500 else error.message
+
+
+def provider_message(error: GatewayError) -> str | None:
+    """The message inside what the provider said, None if it is not to be found."""
+    raw = error.raw if isinstance(error, UpstreamError) else None
+    body: Any = parsed_error((raw or "").encode())
+    inner = body.get("error", body) if isinstance(body, dict) else None
+    return text_of(inner.get("message")) if isinstance(inner, dict) else None
 
 
 def classify(status: int | None, headers: Mapping[str, str], body: object) -> UpstreamError:

@@ -8,6 +8,8 @@ import msgspec
 from portico.dialects.base import Quirks, RawFields
 from portico.jsonio import JsonObject, dumps
 
+_decode_members = msgspec.json.Decoder(RawFields).decode
+
 
 def text_of(value: object) -> str | None:
     """A text that says something; None for anything else."""
@@ -17,6 +19,13 @@ def text_of(value: object) -> str | None:
 def object_of(value: object) -> Mapping[str, Any]:
     """An object, to look into without a further check; empty for anything else."""
     return value if isinstance(value, dict) else {}
+
+
+def members_of(value: msgspec.Raw | None) -> RawFields:
+    """The members of an object as exact bytes; empty for anything else."""
+    if value is None or bytes(value)[:1] != b"{":
+        return {}
+    return _decode_members(value)
 
 
 def rest_of(body: Mapping[str, Any], known: Collection[str]) -> JsonObject | None:

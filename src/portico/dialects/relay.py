@@ -7,7 +7,7 @@ away with the text that came before it in the same read.
 from collections.abc import Callable
 
 from portico.dialects.base import Events, Rewriter, Splitter, StreamDecoder, StreamEncoder
-from portico.errors import StreamBroken, UpstreamError
+from portico.errors import GatewayError, StreamBroken, UpstreamError
 from portico.jsonio import JsonError, JsonObject, ShapeError
 from portico.sse import ServerSentEvent, SSEParser
 from portico.vocabulary import (
@@ -103,6 +103,10 @@ class StreamRelay:
         """The end of a good stream: usage, price and terminator."""
         return self._encoder.trailer(self.usage, cost, self._decoder.extra)
 
+    def fail(self, error: GatewayError) -> bytes:
+        """The end of a stream that failed after it began."""
+        return self._encoder.error(error)
+
     def _relay(self, event: ServerSentEvent, out: list[bytes]) -> None:
         self._emit(self._decoder.feed(event), out)
 
@@ -181,6 +185,12 @@ class VerbatimRelay(StreamRelay):
         if not self._streamed:
             return super().trailer(cost)
         return self._rewriter.trailer(self.usage, cost, self._decoder.extra)
+
+    def fail(self, error: GatewayError) -> bytes:
+        """The gateway's own end: the upstream has none."""
+        if not self._streamed:
+            return super().fail(error)
+        return self._rewriter.error(error)
 
     def _relay(self, event: ServerSentEvent, out: list[bytes]) -> None:
         for seen in self._decoder.feed(event):

@@ -4,7 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from portico.dialects.failures import classify, parsed_error, shown_message
+from portico.dialects.failures import (
+    classify,
+    parsed_error,
+    provider_message,
+    shown_message,
+)
 from portico.errors import GatewayError, UpstreamError
 from portico.jsonio import JsonObject, dumps
 
@@ -69,17 +74,7 @@ def _said(error: GatewayError) -> str:
             "input length and `max_tokens` exceed context limit: "
             f"{prompt} + {output} > {window}, decrease input length or `max_tokens` and try again"
         )
-    if isinstance(error, UpstreamError) and (theirs := _message_in(error.raw)):
-        return theirs
-    return error.message
-
-
-def _message_in(raw: str | None) -> str | None:
-    """The message inside a provider's error body, None if it is not to be found."""
-    body: Any = parsed_error((raw or "").encode())
-    inner = body.get("error", body) if isinstance(body, dict) else None
-    message = inner.get("message") if isinstance(inner, dict) else None
-    return message if isinstance(message, str) and message else None
+    return provider_message(error) or error.message
 
 
 def _status_of(body: object) -> int | None:

@@ -6,10 +6,12 @@ for, the provider, the price, and `openrouter_metadata`. Ids stay the upstream's
 
 import msgspec
 
+from portico.dialects.anthropic_messages.errors import error_body
 from portico.dialects.anthropic_messages.response import price
 from portico.dialects.anthropic_messages.usage import encode_usage
 from portico.dialects.base import Envelope, RawFields, RequestHead
-from portico.dialects.fields import raw
+from portico.dialects.fields import members_of, raw
+from portico.errors import GatewayError
 from portico.jsonio import JsonObject, dumps
 from portico.sse import ServerSentEvent
 from portico.vocabulary import Cost, Usage
@@ -77,6 +79,10 @@ class MessageRewriter:
             out.append(_event("message_stop", b'{"type":"message_stop"}'))
         return b"".join(out)
 
+    def error(self, error: GatewayError) -> bytes:
+        """The error event; nothing follows it."""
+        return _event("error", dumps(error_body(error)))
+
 
 def rewrite_response(
     body: bytes,
@@ -123,8 +129,7 @@ def _stops(data: bytes) -> bool:
 def _priced(own: msgspec.Raw | None, usage: Usage | None, cost: Cost | None) -> msgspec.Raw:
     """The upstream's own usage with the price; ours where it did not count."""
     known = encode_usage(usage or Usage())
-    said = own is not None and bytes(own) != b"null"
-    fields: JsonObject = dict(_decode_fields(own)) if own is not None and said else {}
+    fields: JsonObject = dict(members_of(own))
     for name, value in {**{name: known[name] for name in _COUNTS}, **_NO_USAGE}.items():
         fields.setdefault(name, value)
     return raw({**fields, **price(cost)})

@@ -14,7 +14,7 @@ from portico.dialects.fields import raw, rest_of
 from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item
 from portico.dialects.openai_chat.request import GATEWAY_FIELDS, finish_body
 from portico.dialects.reasoning import visible_text
-from portico.errors import InvalidRequest
+from portico.errors import InvalidRequest, UpstreamRejected
 from portico.jsonio import JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import (
     Audio,
@@ -51,6 +51,13 @@ _MESSAGE_FIELDS = frozenset(
         "reasoning", "reasoning_content", "reasoning_details",
     }
 )  # fmt: skip
+_SEARCHES = frozenset(
+    {
+        "web_search", "web_search_2025_08_26", "web_search_preview",
+        "web_search_preview_2025_03_11",
+    }
+)  # fmt: skip
+"""Searches of the Responses API: an offer to the model, without which it answers all the same."""
 _TOOL_FIELDS = frozenset({"type", "function", "cache_control"})
 
 
@@ -86,8 +93,14 @@ def decode_request(head: RequestHead) -> ChatRequest:
 def encode_request(
     request: ChatRequest, model: str, supported: frozenset[str], quirks: Quirks
 ) -> tuple[bytes, frozenset[str]]:
-    """The chat body for an upstream, and the parameters that had to be dropped."""
-    body: JsonObject = {"model": model, "messages": [_encode_message(m) for m in request.messages]}
+    """The chat body for an upstream, and the parameters that had to be dropped.
+
+    Raises:
+        UpstreamRejected: a tool of another dialect that only its own providers run.
+    """
+    own = request.dialect is None
+    messages = [_encode_message(m, own=own) for m in request.messages if own or _says(m)]
+    body: JsonObject = {"model": model, "messages": messages}
     for name in _PLAIN:
         if (value := getattr(request, name)) is not None:
             body[name] = value
@@ -95,17 +108,21 @@ def encode_request(
         body["max_tokens"] = request.max_tokens
     if request.stop:
         body["stop"] = list(request.stop)
-    if request.tools:
-        body["tools"] = [_encode_tool(tool) for tool in request.tools]
-    if request.tool_choice is not None:
+    tools = [tool for tool in request.tools if own or tool.type not in _SEARCHES]
+    if tools:
+        body["tools"] = [_encode_tool(tool, own=own) for tool in tools]
+    elif not own:
+        body.pop("parallel_tool_calls", None)
+    if request.tool_choice is not None and (tools or own):
         body["tool_choice"] = _encode_tool_choice(request.tool_choice)
     if request.reasoning is not None:
         body["reasoning"] = _encode_wish(request.reasoning)
-    if request.dialect is None:
+    if own:
         body.update(request.extra or {})
     fields = {name: raw(value) for name, value in body.items()}
     sent = frozenset(fields.keys() & PARAMETERS)
-    return finish_body(fields, sent, supported, quirks, stream=request.stream)
+    finished, dropped = finish_body(fields, sent, supported, quirks, stream=request.stream)
+    return finished, dropped | {tool.type for tool in request.tools if tool not in tools}
 
 
 def _messages(body: JsonObject) -> tuple[Message, ...]:
@@ -242,7 +259,15 @@ def _wish(body: JsonObject) -> ReasoningWish | None:
     )
 
 
-def _encode_message(message: Message) -> JsonObject:
+def _says(message: Message) -> bool:
+    """Whether a turn says anything outside the dialect it came in."""
+    return message.role != "assistant" or bool(
+        message.parts or message.tool_calls or message.refusal
+    )
+
+
+def _encode_message(message: Message, *, own: bool) -> JsonObject:
+    """`own`: what stands in `extra` is spelled in this dialect."""
     body: JsonObject = {"role": message.role, "content": _encode_content(message)}
     if message.name is not None:
         body["name"] = message.name
@@ -252,7 +277,7 @@ def _encode_message(message: Message) -> JsonObject:
                 "id": call.id,
                 "type": "function",
                 "function": {"name": call.name, "arguments": call.arguments},
-                **(call.extra or {}),
+                **((call.extra or {}) if own else {}),
             }
             for call in message.tool_calls
         ]
@@ -265,7 +290,7 @@ def _encode_message(message: Message) -> JsonObject:
             body["reasoning"] = "".join(visible)
         if message.reasoning != (Reasoning(text=body.get("reasoning")),):  # more than plain text
             body["reasoning_details"] = [_encode_detail(item) for item in message.reasoning]
-    return {**body, **(message.extra or {})}
+    return {**body, **((message.extra or {}) if own else {})}
 
 
 def _encode_detail(item: Reasoning) -> JsonObject:
@@ -312,14 +337,20 @@ def _encode_part(part: Part) -> JsonObject:
     return body
 
 
-def _encode_tool(tool: Tool) -> JsonObject:
+def _encode_tool(tool: Tool, *, own: bool) -> JsonObject:
+    if tool.type != "function" and not own:
+        raise UpstreamRejected(f"tools: nobody runs a tool of type {tool.type} at this provider")
     if tool.type != "function":
         return {"type": tool.type, **(tool.extra or {})}
     function: JsonObject = {"name": tool.name}
     for name in ("description", "parameters", "strict"):
         if (value := getattr(tool, name)) is not None:
             function[name] = value
-    body: JsonObject = {"type": "function", "function": function, **(tool.extra or {})}
+    body: JsonObject = {
+        "type": "function",
+        "function": function,
+        **((tool.extra or {}) if own else {}),
+    }
     if tool.cache_control is not None:
         body["cache_control"] = tool.cache_control
     return body

@@ -12,7 +12,13 @@ from typing import Literal
 import msgspec
 
 from portico.dialects.base import PARAMETERS, Quirks, RawFields, RequestHead
-from portico.dialects.checks import asked_models, check_session_id, prompt_bytes, read_body
+from portico.dialects.checks import (
+    asked_models,
+    check_output_cap,
+    check_session_id,
+    prompt_bytes,
+    read_body,
+)
 from portico.dialects.fields import finished_body, raw
 from portico.dialects.openai_chat.reasoning import decode_reasoning
 from portico.errors import InvalidRequest
@@ -20,16 +26,13 @@ from portico.jsonio import JsonObject, loads
 
 Number = int | float
 
-MOST_TOKENS = 100_000_000
-"""More than any model can write; what is above is a mistake, not a wish."""
-
 GATEWAY_FIELDS = (
     "models", "route", "provider", "plugins", "preset", "transforms", "usage", "session_id",
     "trace", "debug", "metadata", "include_reasoning", "cache_control", "prompt",
 )  # fmt: skip
 """What this gateway understands itself and no provider is sent."""
 _MARK = re.compile(
-    rb'"(?:cache_control"|reasoning|annotations"|images"|content_parts"|citations"|is_error")'
+    rb'"(?:cache_control"|reasoning|annotations"|images"|content_parts"|output_items"|citations"|is_error")'
 )
 _GATEWAY_FIELDS = frozenset(GATEWAY_FIELDS)
 _NOTHING: frozenset[str] = frozenset()
@@ -39,7 +42,7 @@ _NEVER_DROPPED = frozenset(
 )
 _MESSAGE_GATEWAY_FIELDS = (
     "cache_control", "reasoning", "reasoning_content", "reasoning_details", "annotations", "images",
-    "content_parts", "citations", "is_error",
+    "content_parts", "output_items", "citations", "is_error",
 )  # fmt: skip
 _PROMPT_FIELDS = ("messages", "prompt", "tools", "response_format")
 _MODALITY = {
@@ -140,19 +143,14 @@ def read_head(body: bytes) -> RequestHead:
 def _check(body: _Body) -> None:
     if not body.messages and not body.prompt:
         raise InvalidRequest("messages: at least one message is required")
-    _check_cap("max_tokens", body.max_tokens)
-    _check_cap("max_completion_tokens", body.max_completion_tokens)
+    check_output_cap("max_tokens", body.max_tokens)
+    check_output_cap("max_completion_tokens", body.max_completion_tokens)
     if body.models is not None and len(body.models) > 10:
         raise InvalidRequest("models: at most 10 models can be named")
     check_session_id(body.session_id)
     wish = body.reasoning.effort if body.reasoning else None
     if wish and body.reasoning_effort and wish != body.reasoning_effort:
         raise InvalidRequest("reasoning_effort: differs from reasoning.effort; send one of them")
-
-
-def _check_cap(name: str, value: Number | None) -> None:
-    if value is not None and not (1 <= value <= MOST_TOKENS and value == int(value)):
-        raise InvalidRequest(f"{name}: expected an integer from 1 to {MOST_TOKENS}, got {value}")
 
 
 def _media(messages: list[_Message]) -> tuple[tuple[str, int], ...]:

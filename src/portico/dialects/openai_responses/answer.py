@@ -1,0 +1,107 @@
+"""What a client of the Responses API is told about its request in every response object."""
+
+import hashlib
+from typing import Any
+
+from portico.dialects.base import Envelope
+from portico.dialects.openai_responses.custom import custom_names
+from portico.jsonio import JsonObject, loads
+
+_DEFAULTS: JsonObject = {
+    "tools": [],
+    "tool_choice": "auto",
+    "parallel_tool_calls": True,
+    "max_output_tokens": None,
+    "temperature": 1,
+    "top_p": 1,
+    "presence_penalty": 0,
+    "frequency_penalty": 0,
+    "top_logprobs": 0,
+    "max_tool_calls": None,
+    "metadata": {},
+    "background": False,
+    "previous_response_id": None,
+    "service_tier": "auto",
+    "truncation": "disabled",
+    "store": False,
+    "instructions": None,
+    "text": {"format": {"type": "text"}},
+    "reasoning": None,
+    "safety_identifier": None,
+    "prompt_cache_key": None,
+    "prompt_cache_options": None,
+}
+"""What stands in a response where the request was silent, in the order of the wire."""
+
+_TIERS = frozenset({"auto", "default", "fast", "flex", "priority", "scale"})
+_ECHOED = _DEFAULTS.keys() - {"background", "previous_response_id", "store"}
+_SEALED = "reasoning.encrypted_content"
+
+
+class Asked:
+    """What of a request its answer repeats or depends on. One instance per answer.
+
+    `custom` are the names of the tools whose calls take free text, `sealed`
+    tells that encrypted reasoning was asked for.
+    """
+
+    def __init__(self, envelope: Envelope) -> None:
+        self._envelope = envelope
+        fields = envelope.request
+        self._echo: JsonObject = {
+            name: value
+            for name in _DEFAULTS
+            if name in _ECHOED and name in fields and (value := loads(fields[name])) is not None
+        }
+        include = loads(fields["include"]) if "include" in fields else None
+        self.sealed = isinstance(include, list) and _SEALED in include
+        self.custom = custom_names(self._echo.get("tools"))
+        text = self._echo.get("text")
+        if isinstance(text, dict):
+            self._echo["text"] = {"format": {"type": "text"}, **text}
+
+    def response(
+        self,
+        *,
+        status: str,
+        output: list[JsonObject],
+        usage: JsonObject | None = None,
+        error: JsonObject | None = None,
+        incomplete: JsonObject | None = None,
+        service_tier: str | None = None,
+    ) -> JsonObject:
+        """The response object, keys in the order of the wire (contract/other-apis 1)."""
+        envelope = self._envelope
+        done = status in {"completed", "incomplete"}
+        body: JsonObject = {
+            "id": envelope.generation_id,
+            "object": "response",
+            "created_at": envelope.created_s,
+            "model": envelope.model,
+            "status": status,
+            "completed_at": envelope.created_s if done else None,
+            "output": output,
+            "error": error,
+            "incomplete_details": incomplete,
+            **_DEFAULTS,
+            **self._echo,
+        }
+        if service_tier is not None:
+            body["service_tier"] = service_tier if service_tier in _TIERS else "default"
+        body["usage"] = usage
+        return body
+
+    def item_id(self, kind: str, place: int) -> str:
+        """An id for an item that has none: the same for the same answer and place."""
+        seed = f"{self._envelope.generation_id}:{place}"
+        return f"{kind}_tmp_{hashlib.sha256(seed.encode()).hexdigest()[:12]}"
+
+
+def text_part(text: str, annotations: list[Any], logprobs: list[Any]) -> JsonObject:
+    """A part of a message that is text."""
+    return {
+        "type": "output_text",
+        "text": text,
+        "annotations": annotations,
+        "logprobs": logprobs,
+    }

@@ -1,0 +1,333 @@
+"""Output items that grow: each writes the events of its own life, and is whole at its end."""
+
+from typing import Any, Protocol
+
+from portico.dialects.openai_responses.answer import text_part
+from portico.dialects.openai_responses.custom import unwrap_input
+from portico.dialects.openai_responses.reasoning import Thought, client_item
+from portico.jsonio import JsonError, JsonObject, dumps, loads
+from portico.vocabulary import Reasoning
+
+
+class Feed:
+    """Numbers the events of one stream, from 0 and without a gap."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def next(self) -> int:
+        """The number of the event that is about to be written."""
+        number = self._number
+        self._number += 1
+        return number
+
+    def event(self, name: str, /, **fields: Any) -> bytes:
+        """One event."""
+        body = {"type": name, **fields, "sequence_number": self.next()}
+        return b"data: " + dumps(body) + b"\n\n"
+
+
+class OpenItem(Protocol):
+    """An output item that can still grow."""
+
+    def close(self) -> bytes:
+        """Write its end."""
+        ...
+
+    def whole(self, status: str) -> JsonObject:
+        """The item as it is now."""
+        ...
+
+
+class _Item:
+    """`place` is the item's `output_index`."""
+
+    def __init__(self, feed: Feed, place: int, item_id: str) -> None:
+        self.place = place
+        self.id = item_id
+        self._feed = feed
+
+    def whole(self, status: str) -> JsonObject:
+        raise NotImplementedError
+
+    def open(self) -> bytes:
+        """Write its beginning."""
+        return self._event("output_item.added", item=self.whole("in_progress"))
+
+    def _event(self, name: str, /, **fields: Any) -> bytes:
+        return self._feed.event(f"response.{name}", output_index=self.place, **fields)
+
+    def _within(self, name: str, /, **fields: Any) -> bytes:
+        return self._event(name, item_id=self.id, **fields)
+
+    def _done(self) -> bytes:
+        return self._event("output_item.done", item=self.whole("completed"))
+
+
+class MessageItem(_Item):
+    """Text and refusals, each run of one kind a part."""
+
+    def __init__(self, feed: Feed, place: int, item_id: str) -> None:
+        super().__init__(feed, place, item_id)
+        self._parts: list[JsonObject] = []
+        self._kind: str | None = None
+        self._pieces: list[str] = []
+        self._annotations: list[Any] = []
+        self._logprobs: list[Any] = []
+        self._head = self._tail = b""
+
+    def whole(self, status: str) -> JsonObject:
+        """The message with the parts that are finished."""
+        return {
+            "id": self.id,
+            "type": "message",
+            "status": status,
+            "role": "assistant",
+            "content": list(self._parts),
+        }
+
+    def text(self, text: str) -> bytes:
+        """More text without log probabilities: the commonest event, encoded around its text."""
+        opened = b"" if self._kind == "output_text" else self._open_part("output_text")
+        self._pieces.append(text)
+        number = b"%d}\n\n" % self._feed.next()
+        return opened + self._head + dumps(text) + self._tail + number
+
+    def text_with_logprobs(self, text: str, logprobs: list[Any]) -> bytes:
+        """More text with the log probabilities of its tokens."""
+        opened = b"" if self._kind == "output_text" else self._open_part("output_text")
+        self._pieces.append(text)
+        self._logprobs += logprobs
+        return opened + self._within(
+            "output_text.delta", content_index=len(self._parts), delta=text, logprobs=logprobs
+        )
+
+    def refusal(self, text: str) -> bytes:
+        """More of a refusal."""
+        opened = b"" if self._kind == "refusal" else self._open_part("refusal")
+        self._pieces.append(text)
+        return opened + self._within("refusal.delta", content_index=len(self._parts), delta=text)
+
+    def annotate(self, annotation: JsonObject) -> bytes:
+        """A citation of the text."""
+        opened = b"" if self._kind == "output_text" else self._open_part("output_text")
+        self._annotations.append(annotation)
+        return opened + self._within(
+            "output_text.annotation.added",
+            content_index=len(self._parts),
+            annotation_index=len(self._annotations) - 1,
+            annotation=annotation,
+        )
+
+    def close(self) -> bytes:
+        """Write its end."""
+        return self._close_part() + self._done()
+
+    def _open_part(self, kind: str) -> bytes:
+        closed = self._close_part()
+        self._kind = kind
+        place = len(self._parts)
+        if kind == "output_text":
+            head = {"output_index": self.place, "item_id": self.id, "content_index": place}
+            sample = dumps({"type": "response.output_text.delta", **head, "delta": ""})
+            self._head = b"data: " + sample.removesuffix(b'""}')
+            self._tail = b',"logprobs":[],"sequence_number":'
+        empty = self._part("")
+        return closed + self._within("content_part.added", content_index=place, part=empty)
+
+    def _close_part(self) -> bytes:
+        if self._kind is None:
+            return b""
+        kind, text, place = self._kind, "".join(self._pieces), len(self._parts)
+        part = self._part(text)
+        if kind == "refusal":
+            done = self._within("refusal.done", content_index=place, refusal=text)
+        else:
+            done = self._within(
+                "output_text.done", content_index=place, text=text, logprobs=self._logprobs
+            )
+        done += self._within("content_part.done", content_index=place, part=part)
+        self._parts.append(part)
+        self._kind, self._pieces, self._annotations, self._logprobs = None, [], [], []
+        return done
+
+    def _part(self, text: str) -> JsonObject:
+        if self._kind == "refusal":
+            return {"type": "refusal", "refusal": text}
+        return text_part(text, list(self._annotations), list(self._logprobs))
+
+
+class ReasoningItem(_Item):
+    """A thought: open text, or a summary in parts, and perhaps a seal.
+
+    `sealed`: the client asked for encrypted content.
+    """
+
+    def __init__(self, feed: Feed, place: int, item_id: str, *, sealed: bool) -> None:
+        super().__init__(feed, place, item_id)
+        self._thought = Thought()
+        self._sealed = sealed
+        self._part: str | None = None
+        self._at = 0  # the index of the open part of the summary
+        self._pieces: list[str] = []
+
+    def whole(self, status: str) -> JsonObject:
+        """The item as it is now."""
+        return client_item(self._thought, self.id, sealed=self._sealed, status=status)
+
+    def takes(self, item: Reasoning) -> bool:
+        """Whether `item` can be a further piece."""
+        return self._thought.takes(item)
+
+    def add(self, item: Reasoning) -> bytes:
+        """Take a piece in."""
+        new_part = self._thought.add(item)
+        out = b""
+        if item.summary is not None:
+            out += self._summary(item.summary, new=new_part)
+        if item.text:
+            out += self._text(item.text)
+        return out
+
+    def close(self) -> bytes:
+        """Write its end."""
+        return self._close_part() + self._done()
+
+    def _summary(self, text: str, *, new: bool) -> bytes:
+        out = b""
+        if new or self._part != "summary":
+            out = self._close_part()
+            self._part, self._at = "summary", len(self._thought.summaries) - 1
+            part = {"type": "summary_text", "text": ""}
+            out += self._within("reasoning_summary_part.added", summary_index=self._at, part=part)
+        self._pieces.append(text)
+        return out + self._within(
+            "reasoning_summary_text.delta", summary_index=self._at, delta=text
+        )
+
+    def _text(self, text: str) -> bytes:
+        out = b""
+        if self._part != "text":
+            out = self._close_part()
+            self._part = "text"
+            part = {"type": "reasoning_text", "text": ""}
+            out += self._within("content_part.added", content_index=0, part=part)
+        self._pieces.append(text)
+        return out + self._within("reasoning_text.delta", content_index=0, delta=text)
+
+    def _close_part(self) -> bytes:
+        kind, text = self._part, "".join(self._pieces)
+        self._part, self._pieces = None, []
+        if kind == "summary":
+            part = {"type": "summary_text", "text": text}
+            at = self._at
+            return self._within(
+                "reasoning_summary_text.done", summary_index=at, text=text
+            ) + self._within("reasoning_summary_part.done", summary_index=at, part=part)
+        if kind == "text":
+            part = {"type": "reasoning_text", "text": text}
+            return self._within("reasoning_text.done", content_index=0, text=text) + self._within(
+                "content_part.done", content_index=0, part=part
+            )
+        return b""
+
+
+class CallItem(_Item):
+    """A call of a function, or of a custom tool whose free text the arguments wrap."""
+
+    def __init__(
+        self, feed: Feed, place: int, item_id: str, *, call_id: str, name: str, custom: bool
+    ) -> None:
+        super().__init__(feed, place, item_id)
+        self._call_id = call_id
+        self._name = name
+        self._custom = custom
+        self._pieces: list[str] = []
+
+    @property
+    def complete(self) -> bool:
+        """Whether the arguments so far are a whole JSON object."""
+        try:
+            return isinstance(loads("".join(self._pieces)), dict)
+        except JsonError:
+            return False
+
+    def whole(self, status: str) -> JsonObject:
+        """The item as it is now."""
+        arguments = "" if status == "in_progress" else "".join(self._pieces)
+        if self._custom:
+            return {
+                "id": self.id,
+                "type": "custom_tool_call",
+                "status": status,
+                "call_id": self._call_id,
+                "name": self._name,
+                "input": unwrap_input(arguments),
+            }
+        return {
+            "id": self.id,
+            "type": "function_call",
+            "status": status,
+            "call_id": self._call_id,
+            "name": self._name,
+            "arguments": arguments,
+        }
+
+    def arguments(self, fragment: str) -> bytes:
+        """More of the arguments. Free text is written when it is known whole."""
+        self._pieces.append(fragment)
+        if self._custom:
+            return b""
+        return self._within("function_call_arguments.delta", delta=fragment)
+
+    def close(self) -> bytes:
+        """Write its end."""
+        arguments = "".join(self._pieces)
+        if not self._custom:
+            done = self._within(
+                "function_call_arguments.done", name=self._name, arguments=arguments
+            )
+            return done + self._done()
+        text = unwrap_input(arguments)
+        delta = self._within("custom_tool_call_input.delta", delta=text)
+        return delta + self._within("custom_tool_call_input.done", input=text) + self._done()
+
+
+class ReadyItem(_Item):
+    """An item that came whole: what a tool of the provider did, or an image."""
+
+    def __init__(self, feed: Feed, place: int, item: JsonObject) -> None:
+        super().__init__(feed, place, str(item.get("id") or ""))
+        self._item = item
+
+    def whole(self, status: str) -> JsonObject:
+        """The item; its status is its own."""
+        return self._item
+
+    def close(self) -> bytes:
+        """Write its end."""
+        return self._done()
+
+
+class ImageItem(_Item):
+    """A generated image, given as base64."""
+
+    def __init__(self, feed: Feed, place: int, item_id: str, data: str) -> None:
+        super().__init__(feed, place, item_id)
+        self._data = data
+
+    def whole(self, status: str) -> JsonObject:
+        """The item as it is now."""
+        result = self._data if status == "completed" else None
+        return {
+            "id": self.id,
+            "type": "image_generation_call",
+            "status": status,
+            "result": result,
+        }
+
+    def close(self) -> bytes:
+        """Write its short life and its end."""
+        steps = ("in_progress", "generating", "completed")
+        lived = b"".join(self._within(f"image_generation_call.{step}") for step in steps)
+        return lived + self._done()

@@ -1,0 +1,115 @@
+"""Answers between two ends of this dialect: the upstream's own bytes, with the gateway's words.
+
+What is changed is only what the gateway has to say, in the response objects:
+the id, the model as it was asked for, the price, and `openrouter_metadata`.
+Items, their ids and their events stay as they are.
+"""
+
+import msgspec
+
+from portico.dialects.base import Envelope, RawFields, RequestHead
+from portico.dialects.checks import decode_fields
+from portico.dialects.fields import members_of, raw
+from portico.dialects.openai_responses.answer import Asked
+from portico.dialects.openai_responses.errors import failed_response
+from portico.dialects.openai_responses.usage import encode_usage, price
+from portico.errors import GatewayError
+from portico.jsonio import JsonObject, dumps
+from portico.sse import DONE, ServerSentEvent
+from portico.vocabulary import Cost, Usage
+
+_OPENERS = frozenset({"response.created", "response.in_progress", "response.queued"})
+_ENDS = frozenset({"response.completed", "response.incomplete"})
+
+
+class _Kind(msgspec.Struct):
+    type: str = ""
+
+
+_decode_kind = msgspec.json.Decoder(_Kind).decode
+
+
+class ResponseRewriter:
+    """One instance per stream. The beginning waits for the first content, as another endpoint
+    can still be asked until then; the end waits for the settlement."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self._envelope = envelope
+        self._openers: list[bytes] = []
+        self._end: bytes | None = None
+        self._count = 0
+
+    def feed(self, event: ServerSentEvent) -> bytes:
+        """Bytes for one event; empty for the beginning and the end, which are held back."""
+        if event.data.strip() == b"[DONE]":
+            return b""
+        kind = _decode_kind(event.data).type or event.name
+        if kind in _OPENERS:
+            self._openers.append(self._event(self._told(event.data)))
+            return b""
+        if kind in _ENDS:
+            self._end = event.data
+            return b""
+        return self._begin() + self._event(event.data)
+
+    def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
+        """The whole response with the price, and the terminator."""
+        out = self._begin()
+        if self._end is not None:
+            fields = decode_fields(self._end)
+            response = _priced(fields["response"], self._envelope, usage, cost, extra)
+            out += self._event(dumps({**fields, "response": response}))
+        return out + DONE
+
+    def error(self, error: GatewayError) -> bytes:
+        """A response that failed, and the terminator."""
+        response = failed_response(Asked(self._envelope), error, output=[])
+        out = self._begin()
+        body = {"type": "response.failed", "response": response, "sequence_number": self._count}
+        return out + b"data: " + dumps(body) + b"\n\n" + DONE
+
+    def _begin(self) -> bytes:
+        out, self._openers = b"".join(self._openers), []
+        return out
+
+    def _told(self, data: bytes) -> bytes:
+        fields = decode_fields(data)
+        response = decode_fields(fields["response"])
+        response["id"] = raw(self._envelope.generation_id)
+        response["model"] = raw(self._envelope.model)
+        return dumps({**fields, "response": response})
+
+    def _event(self, data: bytes) -> bytes:
+        self._count += 1
+        line = data.replace(b"\n", b" ") if b"\n" in data else data  # never inside a string
+        return b"data: " + line + b"\n\n"
+
+
+def rewrite_response(
+    body: bytes,
+    head: RequestHead,
+    envelope: Envelope,
+    usage: Usage | None,
+    cost: Cost | None,
+    extra: JsonObject,
+) -> bytes:
+    """A whole response with the price in it."""
+    return dumps(_priced(body, envelope, usage, cost, extra))
+
+
+def _priced(
+    body: bytes | msgspec.Raw,
+    envelope: Envelope,
+    usage: Usage | None,
+    cost: Cost | None,
+    extra: JsonObject,
+) -> RawFields:
+    fields = decode_fields(body)
+    fields["id"] = raw(envelope.generation_id)
+    fields["model"] = raw(envelope.model)
+    counted = members_of(fields.get("usage"))
+    fields["usage"] = raw(
+        {**counted, **price(cost)} if counted else encode_usage(usage or Usage(), cost)
+    )
+    fields.update({name: raw(value) for name, value in extra.items()})
+    return fields
