@@ -226,8 +226,6 @@ class Catalog:
         """Add one endpoint; the first of a tag stays."""
         if not is_slug(slug) or NOT_CHAT.search(slug) or NOT_CHAT.search(native):
             return
-        if provider == "openai" and RESPONSES_ONLY.search(native):
-            return
         try:
             price = pricing(info.prices, self.on)
         except Unpriceable as reason:
@@ -239,6 +237,7 @@ class Catalog:
             return
         fact = self.facts.get(slug, {})
         top = fact.get("top_provider") or {}
+        by_responses = provider in RESPONSES_ONLY and RESPONSES_ONLY[provider].search(native)
         by_author = provider in FIRST_PARTY.keys() | {"openrouter"}
         endpoint = {
             "provider": provider,
@@ -248,6 +247,7 @@ class Catalog:
             "context_tokens": info.context_window or fact.get("context_length"),
             "max_completion_tokens": top.get("max_completion_tokens") if by_author else None,
             "parameters": OWN_PARAMETERS.get(provider),
+            "dialect": "openai_responses" if by_responses else None,
         }
         endpoints[tag or provider] = {k: v for k, v in endpoint.items() if v is not None}
         if "input_audio_picousd" in price:

@@ -228,6 +228,7 @@ KNOWN_SLUGS = {
         "minimaxai/minimax-m1-80k": "minimax/minimax-m1",
     },
     "openai": {
+        "codex-mini-latest": "openai/codex-mini",
         "o3-mini-high": "openai/o3-mini-high",
         "o4-mini-high": "openai/o4-mini-high",
         "gpt-4-0613": "openai/gpt-4-0613",
@@ -302,13 +303,18 @@ ALIASES_ONLY = {
     "google-ai-studio": frozenset(
         {"gemini-flash-1.5", "gemini-flash-1.5-8b", "gemini-pro", "gemini-pro-1.5", "gemma-3"}
     ),
-    "openai": frozenset({"gpt-oss-120b", "gpt-oss-20b", "gpt-oss-safeguard-20b", "gpt-4-32k"}),
+    "openai": frozenset(
+        {"gpt-oss-120b", "gpt-oss-20b", "gpt-oss-safeguard-20b", "gpt-4-32k", "codex-mini"}
+    ),
     "mistral": frozenset({"mistral-medium-3-1", "mistral-medium", "mistral-tiny", "mistral-7b"}),
     "moonshotai": frozenset({"kimi-k2"}),
 }
 
-# OpenAI serves these through its Responses API only.
-RESPONSES_ONLY = re.compile(r"-pro(-|$)|codex|cyber|rosalind")
+# What providers serve through their Responses API only.
+RESPONSES_ONLY = {
+    "openai": re.compile(r"-pro(-|$)|codex|cyber|rosalind"),
+    "xai": re.compile(r"multi-agent"),
+}
 
 # Models that do not answer chat completions, or whose price is per something else.
 NOT_CHAT = re.compile(

@@ -18,7 +18,7 @@ from portico.catalog import (
     usd_to_picousd,
 )
 from portico.jsonio import dumps
-from portico.providers import PROVIDERS, Provider
+from portico.providers import PROVIDERS, Provider, speaking
 from portico.routing.variants import KNOWN
 from portico.vocabulary import Pricing
 
@@ -357,3 +357,37 @@ def test_what_is_said_of_a_provider_lies_below_what_is_said_of_an_endpoint():
     assert (one.region, two.region) == (None, "eu")
     assert models["acme/koi"].endpoints[0].zdr is True
     assert models["two/local"].endpoints[0].weight == 3.0
+
+
+def test_an_endpoint_in_another_dialect_takes_what_that_dialect_has_words_for():
+    said = EndpointDeclaration(model="acme/orca", provider="one", dialect="openai_responses")
+
+    endpoint = snapshot(ONE, declarations=[said]).models["acme/orca"].endpoints[0]
+
+    assert endpoint.dialect == "openai_responses"
+    assert "reasoning" in endpoint.supported_parameters
+    assert not endpoint.supported_parameters & {"seed", "stop"}
+
+
+@pytest.mark.parametrize("slug", ["openai/o3-pro", "openai/gpt-5-pro", "openai/gpt-5.1-codex", "openai/codex-mini"])  # fmt: skip
+def test_models_that_openai_has_in_responses_only_are_called_so(slug):
+    shipped = build_snapshot(SHIPPED, {"openai": PROVIDERS["openai"]})
+
+    (endpoint,) = shipped.models[slug].endpoints
+
+    assert endpoint.dialect == "openai_responses"
+    assert "seed" not in endpoint.supported_parameters
+
+
+def test_a_record_in_another_dialect_keeps_only_what_holds_there():
+    strange = Provider(
+        slug="x", name="X", base_url="http://x", renamed_parameters={"seed": "random_seed"},
+        patch_chunk=lambda chunk: None, reasoning_outside_completion=True,
+    )  # fmt: skip
+
+    other = speaking(strange, "openai_responses")
+
+    assert speaking(strange, strange.dialect) is strange
+    assert (other.base_url, other.dialect) == ("http://x", "openai_responses")
+    assert (other.renamed_parameters, other.patch_chunk) == ({}, None)
+    assert not other.reasoning_outside_completion

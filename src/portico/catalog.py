@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from portico.providers import Provider
+from portico.providers import Provider, speaking
 from portico.vocabulary import CatalogSnapshot, Endpoint, Model, Pricing, ServiceTier
 
 RESERVED_SUFFIXES = frozenset(
@@ -54,6 +54,7 @@ class EndpointDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     distillable: bool | None = None
     weight: float | None = None
     priority: int | None = None
+    dialect: str | None = None
 
 
 class ProviderDeclaration(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +75,7 @@ class _EndpointRow(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int | None = None
     max_completion_tokens: int | None = None
     parameters: int | None = None
+    dialect: str | None = None
 
 
 class _ModelRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +143,7 @@ def build_snapshot(
 def _shipped_models(
     shipped: _DataFile, providers: Mapping[str, Provider]
 ) -> Iterable[tuple[str, Model]]:
-    taken: dict[tuple[str, int | None], frozenset[str]] = {}
+    taken: dict[tuple[str, int | None, str | None], frozenset[str]] = {}
     modalities: dict[tuple[str, ...], frozenset[str]] = {}
     for row in shipped.models:
         endpoints = []
@@ -150,9 +152,9 @@ def _shipped_models(
             if provider is None:
                 continue
             listed = row.parameters if offer.parameters is None else offer.parameters
-            key = (offer.provider, listed)
+            key = (offer.provider, listed, offer.dialect)
             if key not in taken:
-                known = provider.supported_parameters
+                known = speaking(provider, offer.dialect or provider.dialect).supported_parameters
                 facts = None if listed is None else shipped.parameter_sets[listed]
                 taken[key] = known if facts is None else known & facts
             endpoints.append(
@@ -167,6 +169,7 @@ def _shipped_models(
                     supported_parameters=taken[key],
                     input_modalities=_as_set(row.input_modalities, modalities),
                     output_modalities=_as_set(row.output_modalities, modalities),
+                    dialect=offer.dialect,
                 )
             )
         if endpoints:
@@ -211,10 +214,13 @@ def _declare(models: dict[str, Model], said: EndpointDeclaration, provider: Prov
             "input_modalities",
             "output_modalities",
             "pricing",
+            "dialect",
             *_DECLARED,
         )
         if (value := getattr(said, name)) is not None
     }
+    if said.dialect is not None and said.supported_parameters is None:
+        changes["supported_parameters"] = speaking(provider, said.dialect).supported_parameters
     endpoint = msgspec.structs.replace(base, **changes)
     if place is None:
         endpoints.append(endpoint)

@@ -17,7 +17,7 @@ from portico.dialects import Dialect, Envelope, RequestHead
 from portico.explaining import Explained, explained
 from portico.planning import Caller, Drops, Planner, RoutingRules
 from portico.requesting import lost_on_the_way
-from portico.resources import Call, Resources
+from portico.resources import Call, Resources, access_to
 from portico.routing import RoutePlan
 from portico.tokens import estimate_tokens
 from portico.vocabulary import CatalogSnapshot
@@ -81,7 +81,7 @@ class Gateway:
     def _drops(self, surface: Dialect) -> Drops:
         providers = self.resources.providers
         return lambda head, endpoint: lost_on_the_way(
-            surface, providers[endpoint.provider], head, endpoint
+            surface, access_to(providers, endpoint), head, endpoint
         )
 
     async def chat(self, call: Call, surface: Dialect, reply: Reply) -> None:

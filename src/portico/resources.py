@@ -9,7 +9,7 @@ from portico.ports import Deadlines, Store, Tokens, Transport
 from portico.providers.signing import SCHEMES, Headers, Scheme
 from portico.routing.budget import RetryBudget
 from portico.routing.health import HealthTracker
-from portico.vocabulary import Principal
+from portico.vocabulary import Endpoint, Principal
 
 
 class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +24,8 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     a recording answers in the provider's place. `forwards` names the headers of a client
     of the same dialect that are sent on. `side_urls` are those of the APIs beside
     conversations, by the name of the API. `facts` are what `GET
-    /providers` tells about it.
+    /providers` tells about it. `others` are the same in dialects that single
+    endpoints of it speak, by name.
     """
 
     slug: str
@@ -42,9 +43,16 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     forwards: frozenset[str] = frozenset()
     side_urls: Mapping[str, str] = {}
     facts: Mapping[str, object] = {}
+    others: Mapping[str, "ProviderAccess"] = {}
 
     def __repr__(self) -> str:
         return f"ProviderAccess({self.slug})"
+
+
+def access_to(providers: Mapping[str, ProviderAccess], endpoint: Endpoint) -> ProviderAccess:
+    """How to call an endpoint: as its provider, in the dialect that it speaks."""
+    access = providers[endpoint.provider]
+    return access if endpoint.dialect is None else access.others.get(endpoint.dialect, access)
 
 
 class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):

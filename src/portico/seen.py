@@ -16,7 +16,7 @@ from portico.errors import (
     UpstreamRejected,
 )
 from portico.jsonio import JsonObject
-from portico.resources import Resources
+from portico.resources import Resources, access_to
 from portico.routing.credentials import REQUEST_KEY
 from portico.routing.facts import Candidate
 from portico.routing.health import Observation
@@ -35,7 +35,7 @@ class Seen:
     pace is not the provider's. `dropped` are the parameters that its API had no place for."""
 
     def __init__(self, candidate: Candidate, surface: Dialect, resources: Resources) -> None:
-        access = resources.providers[candidate.endpoint.provider]
+        access = access_to(resources.providers, candidate.endpoint)
         self.candidate = candidate
         # an API beside conversations is the same with every provider
         beside = surface.side is not None

@@ -6,7 +6,7 @@ be called.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources as package_files
 from random import Random
 
@@ -23,7 +23,7 @@ from portico.gateway import Gateway
 from portico.jsonio import JsonError, loads
 from portico.planning import RoutingRules
 from portico.ports import Store, Transport
-from portico.providers import PROVIDERS, Provider
+from portico.providers import PROVIDERS, Provider, speaking
 from portico.providers.signing import SCHEMES, Headers, Outgoing
 from portico.resources import GatewayOptions, ProviderAccess, Resources
 from portico.routing.budget import RetryBudget
@@ -57,6 +57,9 @@ NO_KEY = "none"
 """What stands for a provider's key where recordings answer."""
 
 _PROBE_S = 0.3
+_FACTS = (
+    "privacy_policy_url", "terms_of_service_url", "status_page_url", "headquarters", "datacenters",
+)  # fmt: skip
 _SIMULATOR = Provider(
     slug="portico", name="Portico Simulator", base_url="", auth="none", key_env=()
 )
@@ -172,6 +175,7 @@ def put_together(
         OSError: the data directory cannot be used.
     """
     is_demo = supply.simulator is not None
+    spoken = dialects_spoken(supply.snapshot)
     store = SqliteStore.open(settings.server.data_dir / DATABASE)
     resources = Resources(
         store=store,
@@ -185,6 +189,7 @@ def put_together(
                 supply.secrets.get(slug),
                 keys={n: s for (of, n), s in resolved.credential_secrets.items() if of == slug},
                 replayed=is_demo or supply.replayed,
+                others=spoken.get(slug, ()),
             )
             for slug, provider in supply.providers.items()
         },
@@ -306,8 +311,11 @@ def provider_access(
     *,
     keys: Mapping[str, Secret] | None = None,
     replayed: bool = False,
+    others: Iterable[str] = (),
 ) -> ProviderAccess:
     """Bind a provider record to its dialect and keys; `keys` are further ones by name.
+
+    `others` are the dialects that single endpoints of it speak.
 
     Raises:
         ConfigError: the dialect is not one of ours, or a key is not in the form its
@@ -347,17 +355,22 @@ def provider_access(
         replayed=replayed and provider.slug != _SIMULATOR.slug,
         forwards=provider.forwarded_headers,
         side_urls=provider.side_urls(),
-        facts={
-            name: getattr(provider, name)
-            for name in (
-                "privacy_policy_url",
-                "terms_of_service_url",
-                "status_page_url",
-                "headquarters",
-                "datacenters",
-            )
+        facts={name: getattr(provider, name) for name in _FACTS},
+        others={
+            name: provider_access(speaking(provider, name), secret, keys=keys, replayed=replayed)
+            for name in others
         },
     )
+
+
+def dialects_spoken(snapshot: CatalogSnapshot) -> dict[str, set[str]]:
+    """The dialects that single endpoints speak beside their providers' own, by slug."""
+    spoken: dict[str, set[str]] = {}
+    for model in snapshot.models.values():
+        for endpoint in model.endpoints:
+            if endpoint.dialect is not None:
+                spoken.setdefault(endpoint.provider, set()).add(endpoint.dialect)
+    return spoken
 
 
 def _signed(provider: Provider, key: str | None, plain: Headers) -> Headers:
@@ -383,6 +396,7 @@ def _quirks(provider: Provider) -> Quirks:
         renamed_parameters=provider.renamed_parameters,
         reasoning_field=provider.reasoning_field,
         replayed_reasoning=provider.replayed_reasoning,
+        reasoning_format=provider.reasoning_format,
         takes_stream_options=provider.takes_stream_options,
         patch_request=provider.patch_request,
     )

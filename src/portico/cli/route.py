@@ -24,12 +24,13 @@ from portico.planning import Caller, Drops, Planner
 from portico.providers import PROVIDERS
 from portico.requesting import lost_on_the_way
 from portico.rerouting import ASSUMPTIONS, Comparison, Side, comparison_json, reroute
+from portico.resources import access_to
 from portico.settings import ConfigError, Settings, load_settings, resolve_providers, routing_rules
 from portico.storage import rows
 from portico.storage.connection import DATABASE_NAME, open_for_reading
 from portico.storage.errors import StorageError
 from portico.vocabulary import Generation
-from portico.wiring import provider_access
+from portico.wiring import dialects_spoken, provider_access
 
 _SURFACE = DIALECTS["openai_chat"]
 _SEED = 0  # the same request is drawn the same way each time
@@ -135,12 +136,18 @@ def _offline(config: str | None, *, every: bool) -> _Offline:
     snapshot = build_snapshot(data, providers, settings.models, declared=settings.declared)
     names = {slug: provider.name for slug, provider in providers.items()}
     planner = Planner(snapshot, names, Random(_SEED), routing_rules(settings, resolved))
-    access = {slug: provider_access(provider, None) for slug, provider in providers.items()}
+    spoken = dialects_spoken(snapshot)
+    access = {
+        slug: provider_access(provider, None, others=spoken.get(slug, ()))
+        for slug, provider in providers.items()
+    }
     return _Offline(
         planner,
         names,
         settings,
-        lambda head, endpoint: lost_on_the_way(_SURFACE, access[endpoint.provider], head, endpoint),
+        lambda head, endpoint: lost_on_the_way(
+            _SURFACE, access_to(access, endpoint), head, endpoint
+        ),
     )
 
 

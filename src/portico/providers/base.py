@@ -44,6 +44,23 @@ OPEN_SERVER_PARAMETERS = (
 )
 """What servers of open-weight models (vLLM and its relatives) usually take."""
 
+RESPONSES_PARAMETERS = (
+    TOOL_PARAMETERS
+    | REASONING_PARAMETERS
+    | LOGPROB_PARAMETERS
+    | {
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "max_completion_tokens",
+        "response_format",
+        "structured_outputs",
+        "verbosity",
+        "web_search_options",
+    }
+)
+"""What OpenAI's Responses API has a word for, in the names of chat."""
+
 SIDE_PATHS = {
     "embeddings": "/embeddings",
     "rerank": "/rerank",
@@ -87,6 +104,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         replayed_reasoning: how it takes back what a model thought earlier, as text:
             in this field of the message, or as `thinking` parts of its content.
             None: not at all. Signed and opaque reasoning is never sent this way.
+        reasoning_format: the family of its opaque reasoning, where it is another than
+            that of its dialect: nobody else can read it.
         takes_stream_options: it accepts `stream_options.include_usage`.
         reasoning_outside_completion: its `completion_tokens` do not contain
             the reasoning tokens.
@@ -124,6 +143,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         Literal["reasoning_effort", "reasoning", "thinking", "enable_thinking"] | None
     ) = None
     replayed_reasoning: Literal["reasoning_content", "thinking"] | None = None
+    reasoning_format: str | None = None
     takes_stream_options: bool = True
     reasoning_outside_completion: bool = False
     extra_headers: tuple[tuple[str, str], ...] = ()
@@ -142,3 +162,24 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         usual = SIDE_PATHS if self.dialect in _OPENAI_LIKE else {}
         paths = {**usual, **self.side_paths}
         return {name: self.base_url + path for name, path in paths.items() if path}
+
+
+def speaking(provider: Provider, dialect: str) -> Provider:
+    """The record of a provider under the same address in another dialect than its own.
+
+    What it does differently in its own says nothing of the other.
+    """
+    if dialect == provider.dialect:
+        return provider
+    known = {"openai_responses": RESPONSES_PARAMETERS}
+    return msgspec.structs.replace(
+        provider,
+        dialect=dialect,
+        supported_parameters=known.get(dialect, provider.supported_parameters),
+        stream_path=None,
+        renamed_parameters={},
+        replayed_reasoning=None,
+        reasoning_outside_completion=False,
+        patch_request=None,
+        patch_chunk=None,
+    )

@@ -21,6 +21,7 @@ PROVIDER = Provider(
     | {"web_search_options"},
     output_cap_field="max_completion_tokens",
     reasoning_field="reasoning_effort",
+    reasoning_format="xai-responses-v1",
     replayed_reasoning="reasoning_content",
     reasoning_outside_completion=True,
     privacy_policy_url="https://x.ai/legal/privacy-policy",

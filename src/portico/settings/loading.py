@@ -348,6 +348,8 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
             "video". Unset: text only.
         output_modalities: what it gives: "text", "image", "audio", "embeddings",
             "rerank", "speech", "transcription". Unset: text only.
+        dialect: the family of the API that it is called by, for a model that its provider
+            serves by another one than the rest. Unset: the provider's.
         tag: names one of several endpoints of the provider, as its slug and a
             suffix: "acme/eu", "acme/turbo". Unset: the slug alone.
         service_tier: the tier of the endpoint, which requests have to ask for;
@@ -371,6 +373,7 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
     supported_parameters: frozenset[str] | None = None
     input_modalities: frozenset[str] | None = None
     output_modalities: frozenset[OutputModality] | None = None
+    dialect: str | None = None
     tag: str | None = None
     service_tier: ServiceTier | None = None
     quantization: Quantization | None = None

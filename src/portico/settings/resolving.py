@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from portico.jsonio import JsonError, dumps, loads
-from portico.providers import PROVIDERS, Provider
+from portico.providers import PROVIDERS, Provider, speaking
 from portico.providers.base import SIDE_PATHS
 from portico.routing.needs import Credential
 from portico.settings.records import (
@@ -132,6 +132,7 @@ def _overridden(record: Provider, said: ProviderSettings, *, has_key: bool) -> P
         for name in ("base_url", "dialect", "chat_path", "auth", "name")
         if (value := getattr(said, name)) is not None
     }
+    record = speaking(record, said.dialect or record.dialect)
     if record.slug not in PROVIDERS and said.dialect in _LIKE:
         like = PROVIDERS[_LIKE[said.dialect]]
         changes = {name: getattr(like, name) for name in _OF_DIALECT} | changes

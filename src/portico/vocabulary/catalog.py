@@ -66,7 +66,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     it processes data: "eu", "us") are what the operator declares; None is not known, and a request that demands an answer is
     not sent there. `service_tier` None is the default tier. `weight` multiplies
     the chance to be drawn first, 0 is never; endpoints of a lower `priority`
-    number are asked before those of a higher one.
+    number are asked before those of a higher one. `dialect` None is the provider's.
     """
 
     model: str
@@ -86,6 +86,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None = None
     weight: float = 1.0
     priority: int = 0
+    dialect: str | None = None
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from tests.conformance.schema import Schemas, load_schemas
@@ -348,6 +349,19 @@ def test_a_failure_is_a_response_that_failed(before, schemas):
     assert response["error"] == {"code": "server_error", "message": "Busy."}
     assert response["error_type"] == "provider_overloaded"
     assert problems(schemas, events[-1]) == []
+
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+@pytest.mark.parametrize("case", ["text", "tool_calls_parallel", "reasoning_then_whole_call"])
+def test_a_chat_stream_is_written_as_the_golden_says(case, golden):
+    upstream = (GOLDEN / f"{case}.upstream.sse").read_bytes()
+    relay = relay_between(DIALECTS["openai_chat"], RESPONSES, Quirks(), asked({}))
+
+    actual = relay_bytes(relay, [upstream])
+
+    golden(GOLDEN / "responses" / f"from_chat_{case}.sse", actual)
 
 
 # --- over recordings ----------------------------------------------------------------

@@ -16,6 +16,17 @@ base_url = "http://127.0.0.1:{port}/v1"
 dialect = "openai_responses"
 api_key = "env:UPSTREAM_SECRET"
 
+[providers.openai]
+base_url = "http://127.0.0.1:{port}/v1"
+api_key = "env:UPSTREAM_SECRET"
+
+[[models]]
+id = "acme/two-tongues"
+provider = "mine"
+upstream_model = "gpt-4o"
+dialect = "openai_chat"
+price = {{ prompt = "1", completion = "5" }}
+
 [[models]]
 id = "acme/orca-2"
 provider = "mine"
@@ -122,3 +133,23 @@ async def test_a_request_that_the_dialect_cannot_say_is_the_clients_mistake(site
     assert status == 400
     assert "openrouter:bash" in json.loads(body)["error"]["message"]
     assert upstream.seen == []
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("openai/o3-pro", "/v1/responses"),
+        ("openai/gpt-5-codex", "/v1/responses"),
+        ("openai/gpt-4o", "/v1/chat/completions"),
+        ("acme/orca-2", "/v1/responses"),
+        ("acme/two-tongues", "/v1/chat/completions"),
+    ],
+)
+async def test_every_model_is_called_by_the_api_that_it_is_served_by(site, model, path):
+    upstream, ask = site
+    upstream.replies(b'{"error":{"message":"no"}}', "application/json", 400)
+
+    status, _ = await ask(model=model, provider={"only": ["openai", "mine"]})
+
+    assert status == 400
+    assert [seen[0] for seen in upstream.seen] == [path]

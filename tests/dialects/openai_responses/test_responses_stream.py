@@ -89,7 +89,7 @@ def ended(place: int, **item) -> bytes:
     return event("response.output_item.done", output_index=place, item=item)
 
 
-@pytest.mark.parametrize("surface", ["openai_chat", "anthropic_messages", "openai_responses"])
+@pytest.mark.parametrize("surface", ["openai_chat", "openai_responses"])
 @pytest.mark.parametrize("case", CASES)
 def test_a_stream_is_written_as_the_golden_says(case, surface, golden):
     upstream = (GOLDEN / f"{case}.upstream.sse").read_bytes()
