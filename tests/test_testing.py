@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 import sqlite3
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from portico.cassette import Cassette, Frame, Interaction, RecordedRequest, RecordedResponse
 from portico.cassette.govcr import write
 from portico.jsonio import dumps
+from portico.keys import issue
 from portico.settings import ConfigError
 from portico.testing import GatewayThread, ReplayGateway
 
@@ -296,3 +298,71 @@ async def test_an_unknown_model_is_replayed_as_free(tape):
 
     assert "two." in reply.text
     assert "c/new-one has no known price and is replayed as free" in assembly.warnings
+
+
+def answered(text, **rest):
+    """What a gateway answered: the client's side."""
+    body = dumps({"id": "gen-1-abc", "choices": [{"message": {"content": text}}]})
+    asked = {"model": "any/model", "messages": HELLO}
+    return Interaction(
+        request=RecordedRequest(
+            method="POST",
+            url="http://127.0.0.1:8400/api/v1/chat/completions",
+            headers=JSON,
+            body=dumps(asked),
+        ),
+        response=RecordedResponse(status=200, headers=JSON, body=body, **rest),
+        side="client",
+    )
+
+
+async def test_answers_of_a_gateway_are_replayed_as_they_are_and_once_touches_nothing(tmp_path):
+    one = answered("hi")
+    path = tmp_path / "tape.yaml"
+    path.write_bytes(write(Cassette(interactions=(one,))))
+    before = path.read_bytes()
+
+    async with ReplayGateway(path, mode="once", environ={}) as running:
+        asking = httpx.AsyncClient(transport=running.transport, base_url=running.base_url)
+        body = {"messages": HELLO, "model": "any/model"}
+        known = await asking.post("/chat/completions", json=body)
+        again = await asking.post("/chat/completions", json={**body, "stream": False})
+        unknown = await asking.post("/chat/completions", json={**body, "model": "other/model"})
+        booked = await asking.get("/generation", params={"id": "gen-1-abc"})
+        counted = books(running)[1]
+
+    assert known.content == again.content == one.response.body
+    assert unknown.status_code == 404
+    assert "closest is interaction 0 of tape.yaml" in unknown.json()["error"]["message"]
+    assert booked.json()["data"]["model"] == "any/model"
+    assert [row[3] for row in counted] == [1, 1]
+    assert path.read_bytes() == before
+
+
+async def test_a_server_that_nobody_knows_is_named_by_its_host(tmp_path):
+    path = tmp_path / "tape.yaml"
+    path.write_bytes(write(Cassette(interactions=(WELL,))))
+
+    async with ReplayGateway(path) as running:
+        asking = httpx.AsyncClient(transport=running.transport)
+        body = {"model": "c-example/model", "messages": HELLO, "stream": True}
+        reply = await asking.post(f"{running.base_url}/chat/completions", json=body)
+
+    assert '"provider":"c.example"' in reply.text
+    assert "two." in reply.text
+
+
+async def test_a_limit_of_a_key_holds_on_replay(tape):
+    """A key of the ledger acts for itself; only unknown ones have a stand-in."""
+    async with gateway(tape) as running:
+        store = (await running.start()).store
+        key, secret = issue(
+            name="poor", entropy=secrets.token_bytes(28), created_ms=1, limit_picousd=1
+        )
+        await store.create_key(key)
+        asking = httpx.AsyncClient(transport=running.transport)
+        body = {"model": "test/model", "messages": HELLO, "stream": True}
+        bearer = {"Authorization": f"Bearer {secret}"}
+        reply = await asking.post(f"{running.base_url}/chat/completions", json=body, headers=bearer)
+
+    assert reply.status_code == 403

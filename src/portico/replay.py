@@ -25,7 +25,8 @@ from portico.catalog import FREE, EndpointDeclaration, build_snapshot
 from portico.gateway import GenerationIds
 from portico.keys import ENTROPY_BYTES, issue
 from portico.ports import Store, Transport
-from portico.providers import PROVIDERS, Provider
+from portico.providers import PROVIDERS, STANDARD_PARAMETERS, Provider
+from portico.providers.base import REASONING_PARAMETERS
 from portico.server.app import App
 from portico.server.asgi import Application, Scope
 from portico.server.auth import authenticate
@@ -56,6 +57,7 @@ UPSTREAM_MATCH = ("method", "origin", "path", "query", "chat_body")
 CLIENT_MATCH = ("method", "api_path", "query", "chat_body")
 KEY_NAME = "replay"
 
+_CHAT_URL = re.compile(r"https?://[^?]+/chat/completions(\?.*)?")
 _MODEL_IN_PATH = re.compile(r"/models?/([^/:]+)")
 _HINT = (
     "To do: send what was recorded, leave out what may differ with [recordings] ignore, "
@@ -78,10 +80,9 @@ class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
     pace: float = 0.0
     live_keys: bool = False
 
-    @property
-    def records(self) -> bool:
-        """Whether the network may be touched at all."""
-        return self.mode != "none"
+    def records(self, interactions: int) -> bool:
+        """Whether the network may be touched, where so many exchanges are there already."""
+        return self.mode != "none" and not (self.mode == "once" and interactions)
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,11 +135,12 @@ async def assemble_replay(
     resolved = resolve_providers(settings, environ)
     _check_keys(resolved, options)
     cassettes = [] if options.mode == "all" else read_cassettes(options.path)
-    if not cassettes and not options.records:
+    if not cassettes and options.mode == "none":
         raise ConfigError(f"{options.path}: there are no cassettes to replay")
-    settings = _recording_at(settings, options)
     found = _by_side(cassettes, [*PROVIDERS.values(), *resolved.providers.values()])
-    providers = {**_recorded_providers(found.upstream), **resolved.providers}
+    records = options.records(found.interactions)
+    settings = _recording_at(settings, options, records=records)
+    providers = {**_recorded_providers(found.upstream, resolved), **resolved.providers}
     snapshot, free = _snapshot(settings, providers, found.upstream)
     redactor = redactor_of(settings, resolved)
     ignored = settings.recordings.ignore
@@ -163,7 +165,7 @@ async def assemble_replay(
             secrets={slug: resolved.secrets.get(slug, Secret(NO_KEY)) for slug in providers},
             snapshot=snapshot,
             transport=_transport(settings, environ, options, upstream, tapes),
-            replayed=not options.records,
+            replayed=not records,
         ),
         rng=Random(_SEED),  # the same requests shall be routed the same way
     )
@@ -182,10 +184,10 @@ def _check_keys(resolved: ResolvedProviders, options: ReplayOptions) -> None:
         )
 
 
-def _recording_at(settings: Settings, options: ReplayOptions) -> Settings:
-    """The settings with the recordings where the cassettes are."""
+def _recording_at(settings: Settings, options: ReplayOptions, *, records: bool) -> Settings:
+    """The settings with the recordings where the cassettes are, or none."""
     path, wanted = options.path, settings.recordings
-    if not options.records:
+    if not records:
         changed = msgspec.structs.replace(wanted, dir=None)
     elif path.suffix in SUFFIXES and not path.is_dir():
         changed = msgspec.structs.replace(wanted, dir=path.parent, tape=path.stem)
@@ -202,7 +204,7 @@ def _transport(
     tapes: Tapes | None,
 ) -> Transport:
     replaying = ReplayingTransport(library, pace=options.pace)
-    if tapes is None or (options.mode == "once" and len(library)):
+    if tapes is None:
         return replaying
     recording = RecordingTransport(live_transport(environ), tapes, CLOCKS, always=wish_of(settings))
     return recording if options.mode != "new_episodes" else EpisodesTransport(replaying, recording)
@@ -239,17 +241,17 @@ async def _as_replay(
             mode=options.mode,
             pace=options.pace,
             max_body_bytes=site.max_body_bytes,
-            others=bool(found.upstream) or options.records,
+            others=bool(found.upstream) or tapes is not None,
             book=Bookkeeper(assembly.store, key).book,
         ),
         tapes=tapes,
-        told=_told(options, found),
+        told=_told(options, found, records=tapes is not None),
         warnings=(*assembly.warnings, *warnings),
     )
 
 
-def _told(options: ReplayOptions, found: Found) -> str:
-    touched = "No network is touched." if not options.records else f"Mode: {options.mode}."
+def _told(options: ReplayOptions, found: Found, *, records: bool) -> str:
+    touched = "No network is touched." if not records else f"Mode: {options.mode}."
     return (
         f"Portico replays {found.interactions} exchanges of {options.path} at {{base_url}}\n"
         f"Any key is accepted. {touched}\n"
@@ -323,14 +325,38 @@ def _answer_id(answer: Interaction) -> str | None:
 # --- which providers and models were recorded ----------------------------------------
 
 
-def _recorded_providers(cassettes: Iterable[Cassette]) -> dict[str, Provider]:
-    """The built-in providers whose addresses are on the cassettes. They are shown no key."""
+def _recorded_providers(
+    cassettes: Iterable[Cassette], resolved: ResolvedProviders
+) -> dict[str, Provider]:
+    """The providers whose addresses are on the cassettes. They are shown no key.
+
+    One that is neither built in nor in the settings is made up from its
+    address: a server that speaks OpenAI's chat API.
+    """
     urls = [one.request.url for tape in cassettes for one in tape.interactions]
-    return {
+    built_in = {
         slug: msgspec.structs.replace(provider, base_url=address, auth="none")
         for slug, provider in PROVIDERS.items()
         if (address := next(filter(None, (_address(url, provider) for url in urls)), None))
     }
+    known = [*built_in.values(), *resolved.providers.values()]
+    strangers = (url for url in urls if not any(_is_at(url, provider) for provider in known))
+    return {**dict(map(_stranger, filter(_CHAT_URL.fullmatch, strangers))), **built_in}
+
+
+def _stranger(url: str) -> tuple[str, Provider]:
+    """A provider by the address of its chat API; named by its host."""
+    host = urlsplit(url).netloc.rpartition("@")[2].lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", host).strip("-") or "unknown"
+    base_url = url.partition("?")[0].removesuffix("/chat/completions")
+    return slug, Provider(
+        slug=slug,
+        name=host,
+        base_url=base_url,
+        auth="none",
+        supported_parameters=STANDARD_PARAMETERS | REASONING_PARAMETERS,
+        reasoning_field="reasoning_effort",
+    )
 
 
 def _is_at(url: str, provider: Provider) -> bool:

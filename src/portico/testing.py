@@ -78,7 +78,7 @@ class ReplayGateway:
         self._match, self._ignore = tuple(match), tuple(ignore)
         self._config = config
         if environ is None:
-            environ = dict(os.environ) if self._options.records else {}
+            environ = {} if mode == "none" else dict(os.environ)
         self._environ = environ
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._assembly: Assembly | None = None

@@ -28,6 +28,7 @@ def frames(*times):
         ({"status": 0}, [("status", True)]),
         ({"status": 0, "ended": "error", "failure": "timeout"}, [("ended", False)]),
         ({"ended": "aborted"}, [("ended", False)]),
+        ({"status": 0, "ended": "aborted", "body": b""}, [("ended", False)]),
         ({"frames": frames(2, 1)}, [("frames", True)]),
         ({"headers": JSON, "body": b"{"}, [("json", False)]),
         ({"headers": JSON, "body": b"{}"}, []),

@@ -30,7 +30,9 @@ def asked(url="https://a.example/", body=b"", headers=()):
         SECRET.encode(),
         json.dumps(SECRET, ensure_ascii=False).encode(),
         json.dumps(SECRET, ensure_ascii=False).replace("/", "\\/").encode(),
+        json.dumps(SECRET).encode(),
         quote(SECRET, safe="").encode(),
+        quote(SECRET, safe="").lower().encode(),
         base64.b64encode(SECRET.encode()),
     ],
 )

@@ -32,7 +32,7 @@ def _findings(one: Interaction, redactor: Redactor) -> Iterator[tuple[str, str, 
     request, response = one.request, one.response
     if "://" not in request.url:
         yield "url", f"{request.url[:80]!r} is no address", True
-    if not 100 <= response.status <= 599 and response.ended != "error":
+    if not 100 <= response.status <= 599 and response.ended == "done":
         yield "status", f"{response.status} is no HTTP status", True
     times = [frame.at_s for frame in response.frames]
     if times != sorted(times):

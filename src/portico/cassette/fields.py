@@ -2,11 +2,24 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
+from typing import TypeVar
 
-from portico.cassette.model import CassetteError, Headers, RecordedRequest, RecordedResponse
+import msgspec
+
+from portico.cassette.model import (
+    Cassette,
+    CassetteError,
+    Headers,
+    Interaction,
+    RecordedRequest,
+    RecordedResponse,
+)
 from portico.jsonio import dumps, loads
+
+Kind = TypeVar("Kind")
+Row = TypeVar("Row")
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 RecordedHeaders = dict[str, object] | None
@@ -102,6 +115,35 @@ def reason_of(response: RecordedResponse) -> str:
 def failure(name: str, what: object) -> CassetteError:
     """The error about the cassette `name`, which may be empty."""
     return CassetteError(f"{name}: {what}" if name else str(what))
+
+
+def converted(document: object, kind: type[Kind], name: str, what: str) -> Kind:
+    """The decoded file as `kind`.
+
+    Raises:
+        CassetteError: it is not `what`; the message says which field is missing or wrong.
+    """
+    try:
+        return msgspec.convert(document, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise failure(name, f"not {what}: {error}") from error
+
+
+def cassette_of(
+    rows: Iterable[Row], make: Callable[[Row], Interaction], name: str, *, word: str = "interaction"
+) -> Cassette:
+    """The cassette of what `make` reads in each row.
+
+    Raises:
+        CassetteError: `make` raised ValueError; the message says for which row.
+    """
+    interactions = []
+    for number, row in enumerate(rows):
+        try:
+            interactions.append(make(row))
+        except ValueError as error:
+            raise failure(name, f"{word} {number}: {error}") from error
+    return Cassette(name=name, interactions=tuple(interactions))
 
 
 def model_of(request: RecordedRequest) -> str | None:

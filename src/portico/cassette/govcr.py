@@ -13,6 +13,8 @@ from portico.cassette.extension import KEY, extended, extension_of
 from portico.cassette.fields import (
     RecordedHeaders,
     body_from,
+    cassette_of,
+    converted,
     failure,
     headers_by_name,
     headers_from,
@@ -73,19 +75,10 @@ def read(document: object, *, name: str = "") -> Cassette:
         CassetteError: it is not go-vcr version 2, or a field is missing or of
             the wrong kind; the message says which.
     """
-    try:
-        file = msgspec.convert(document, _File)
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise failure(name, f"not a go-vcr cassette: {error}") from error
+    file = converted(document, _File, name, "a go-vcr cassette")
     if file.version != VERSION:
         raise failure(name, f"go-vcr version {file.version}; version {VERSION} can be read")
-    interactions = []
-    for number, recorded in enumerate(file.interactions or ()):
-        try:
-            interactions.append(_interaction(recorded))
-        except ValueError as error:
-            raise failure(name, f"interaction {number}: {error}") from error
-    return Cassette(name=name, interactions=tuple(interactions))
+    return cassette_of(file.interactions or (), _interaction, name)
 
 
 def write(cassette: Cassette) -> bytes:

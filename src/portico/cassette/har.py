@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import msgspec
 
 from portico.cassette.extension import KEY, extended, extension_of, milliseconds, timestamp
-from portico.cassette.fields import failure, from_base64, reason_of, text_or_bytes
+from portico.cassette.fields import cassette_of, converted, from_base64, reason_of, text_or_bytes
 from portico.cassette.model import (
     Cassette,
     Headers,
@@ -78,17 +78,8 @@ def read(document: object, *, name: str = "") -> Cassette:
     Raises:
         CassetteError: a field is missing or of the wrong kind; the message says which.
     """
-    try:
-        file = msgspec.convert(document, _File)
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise failure(name, f"not an HTTP archive: {error}") from error
-    interactions = []
-    for number, recorded in enumerate(file.log.entries):
-        try:
-            interactions.append(_interaction(recorded))
-        except ValueError as error:
-            raise failure(name, f"entry {number}: {error}") from error
-    return Cassette(name=name, interactions=tuple(interactions))
+    file = converted(document, _File, name, "an HTTP archive")
+    return cassette_of(file.log.entries, _interaction, name, word="entry")
 
 
 def write(cassette: Cassette) -> bytes:

@@ -27,6 +27,7 @@ from portico.jsonio import dumps
 REDACTED = "[redacted]"
 _IN_URLS = "redacted"
 _SHORTEST_SECRET = 6
+_PERCENT = re.compile(r"%[0-9A-F]{2}")
 
 REQUEST_HEADERS = frozenset(
     {
@@ -267,15 +268,28 @@ def _known(secrets: Iterable[str]) -> list[re.Pattern[bytes]]:
 def _forms(secret: str) -> set[bytes]:
     plain = secret.encode("utf-8", "surrogateescape")
     in_json = dumps(secret.encode("utf-8", "replace").decode())[1:-1]
+    in_ascii = b"".join(map(_escaped, in_json.decode()))
+    in_url = quote(plain, safe="")
     return {
         plain,
         in_json,
         in_json.replace(b"/", b"\\/"),
-        quote(plain, safe="").encode(),
+        in_ascii,
+        in_ascii.replace(b"/", b"\\/"),
+        in_url.encode(),
+        _PERCENT.sub(lambda escape: escape[0].lower(), in_url).encode(),
         quote(plain).encode(),
         base64.b64encode(plain).rstrip(b"="),
         base64.urlsafe_b64encode(plain).rstrip(b"="),
     }
+
+
+def _escaped(character: str) -> bytes:
+    """A character as JSON in ASCII has it."""
+    if character.isascii():
+        return character.encode()
+    units = character.encode("utf-16-be", "surrogatepass")
+    return b"".join(b"\\u%04x" % int.from_bytes(units[n : n + 2]) for n in range(0, len(units), 2))
 
 
 def _compiled(pattern: str) -> re.Pattern[bytes]:

@@ -7,7 +7,8 @@ import msgspec
 from portico.cassette.fields import (
     RecordedHeaders,
     body_from,
-    failure,
+    cassette_of,
+    converted,
     from_base64,
     headers_from,
 )
@@ -54,17 +55,8 @@ def read(document: object, *, name: str = "") -> Cassette:
     Raises:
         CassetteError: a field is missing or of the wrong kind; the message says which.
     """
-    try:
-        file = msgspec.convert(document, _File)
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise failure(name, f"not a Ruby VCR cassette: {error}") from error
-    interactions = []
-    for number, recorded in enumerate(file.http_interactions):
-        try:
-            interactions.append(_interaction(recorded))
-        except ValueError as error:
-            raise failure(name, f"interaction {number}: {error}") from error
-    return Cassette(name=name, interactions=tuple(interactions))
+    file = converted(document, _File, name, "a Ruby VCR cassette")
+    return cassette_of(file.http_interactions, _interaction, name)
 
 
 def _interaction(recorded: _Interaction) -> Interaction:

@@ -14,6 +14,8 @@ from portico.cassette.extension import KEY, extended, extension_of
 from portico.cassette.fields import (
     RecordedHeaders,
     body_from,
+    cassette_of,
+    converted,
     failure,
     from_base64,
     headers_by_name,
@@ -74,19 +76,10 @@ def read(document: object, *, name: str = "") -> Cassette:
         CassetteError: it is not vcrpy version 1, or a field is missing or of
             the wrong kind; the message says which.
     """
-    try:
-        file = msgspec.convert(document, _File)
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise failure(name, f"not a vcrpy cassette: {error}") from error
+    file = converted(document, _File, name, "a vcrpy cassette")
     if file.version != VERSION:
         raise failure(name, f"vcrpy version {file.version}; version {VERSION} can be read")
-    interactions = []
-    for number, recorded in enumerate(file.interactions):
-        try:
-            interactions.append(_interaction(recorded))
-        except ValueError as error:
-            raise failure(name, f"interaction {number}: {error}") from error
-    return Cassette(name=name, interactions=tuple(interactions))
+    return cassette_of(file.interactions, _interaction, name)
 
 
 def write(cassette: Cassette) -> bytes:
