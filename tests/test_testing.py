@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 import sqlite3
+import time
 from pathlib import Path
 
 import httpx
@@ -258,6 +259,13 @@ async def test_what_is_missing_is_told_at_the_start(tmp_path):
         GatewayThread(ReplayGateway(tmp_path / "nothing.yaml")).__enter__()
 
 
+async def test_what_can_spend_money_lets_nobody_in_from_elsewhere(tape):
+    running = gateway(tape, mode="all", environ={"PORTICO_HOST": "0.0.0.0"})
+
+    with pytest.raises(ConfigError, match="must not listen on"):
+        await running.start()
+
+
 async def test_a_matcher_that_is_none_is_told_at_the_start(tape):
     running = gateway(tape, match=["bodies"])
 
@@ -281,6 +289,24 @@ def test_a_blocking_client_asks_a_gateway_in_a_thread(tape):
     assert "".join(word or "" for word in words) == "One, two."
 
 
+@pytest.mark.io
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_blocking_client_streams_without_a_socket(tape, library):
+    with GatewayThread(gateway(tape, pace=5)) as thread:
+        asking = library.Client(transport=thread.transport)
+        body = {"model": "test/model", "messages": HELLO, "stream": True}
+        body["provider"] = {"only": ["c"]}
+        with asking.stream("POST", f"{thread.base_url}/chat/completions", json=body) as reply:
+            began_s = time.monotonic()
+            times = [(time.monotonic() - began_s, data) for data in reply.iter_raw()]
+        health = asking.get("http://anything/health").json()
+
+    first = next(at_s for at_s, data in times if b"One" in data)
+    assert b"".join(data for _, data in times).endswith(b"data: [DONE]\n\n")
+    assert times[-1][0] - first > 0.05
+    assert health["mode"] == "replay"
+
+
 async def test_an_unknown_model_is_replayed_as_free(tape):
     one = msgspec.structs.replace(
         WELL,
@@ -297,7 +323,7 @@ async def test_an_unknown_model_is_replayed_as_free(tape):
         reply = await asking.post(f"{running.base_url}/chat/completions", json=body)
 
     assert "two." in reply.text
-    assert "c/new-one has no known price and is replayed as free" in assembly.warnings
+    assert "without a known price, replayed as free: c/new-one" in assembly.warnings
 
 
 def answered(text, **rest):
@@ -337,6 +363,24 @@ async def test_answers_of_a_gateway_are_replayed_as_they_are_and_once_touches_no
     assert booked.json()["data"]["model"] == "any/model"
     assert [row[3] for row in counted] == [1, 1]
     assert path.read_bytes() == before
+
+
+async def test_a_recording_that_cannot_be_read_is_told_so(tmp_path):
+    path = tmp_path / "tape.yaml"
+    odd = answered("hi")
+    response = msgspec.structs.replace(
+        odd.response, body=b"\xff", headers=(("Content-Encoding", "br"),)
+    )
+    odd = msgspec.structs.replace(odd, response=response)
+    path.write_bytes(write(Cassette(interactions=(odd,))))
+
+    async with ReplayGateway(path) as running:
+        asking = httpx.AsyncClient(transport=running.transport, base_url=running.base_url)
+        body = {"messages": HELLO, "model": "any/model"}
+        reply = await asking.post("/chat/completions", json=body)
+
+    assert reply.status_code == 502
+    assert "The recording cannot be replayed" in reply.text
 
 
 async def test_a_server_that_nobody_knows_is_named_by_its_host(tmp_path):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -64,6 +64,7 @@ _HINT = (
     "or record it with --mode new_episodes."
 )
 _SEED = 0
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +140,11 @@ async def assemble_replay(
         raise ConfigError(f"{options.path}: there are no cassettes to replay")
     found = _by_side(cassettes, [*PROVIDERS.values(), *resolved.providers.values()])
     records = options.records(found.interactions)
+    if records and settings.server.host not in _LOOPBACK:
+        raise ConfigError(
+            f"replay lets every key in: with --mode {options.mode} it can spend money, and must "
+            f"not listen on {settings.server.host}"
+        )
     settings = _recording_at(settings, options, records=records)
     providers = {**_recorded_providers(found.upstream, resolved), **resolved.providers}
     snapshot, free = _snapshot(settings, providers, found.upstream)
@@ -231,7 +237,7 @@ async def _as_replay(
     if tapes is not None and settings.recordings.side == "client":
         rules = RecordingRules(usual=wish_of(settings), always=True)
         app = RecordingApp(app, rules, tapes, CLOCKS)
-    warnings = [f"{model} has no known price and is replayed as free" for model in free]
+    warnings = [f"without a known price, replayed as free: {', '.join(free)}"] if free else []
     return msgspec.structs.replace(
         assembly,
         site=site,
@@ -450,7 +456,7 @@ def _recorded_models(
         for one in tape.interactions:
             model = model_of(one.request)
             if model is None and (match := _MODEL_IN_PATH.search(urlsplit(one.request.url).path)):
-                model = match[1]
+                model = unquote(match[1])
             for provider in known:
                 if model is not None and _is_at(one.request.url, provider):
                     yield provider.slug, model

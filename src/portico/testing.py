@@ -17,7 +17,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
@@ -282,17 +282,74 @@ def _stream_kind(library: ModuleType) -> type:
     return Stream
 
 
+class BlockingTransport:
+    """`AppTransport` for blocking clients: the application runs in another thread's loop."""
+
+    def __init__(self, app: Application, loop: asyncio.AbstractEventLoop) -> None:
+        self._app = app
+        self._loop = loop
+
+    def handle_request(self, request: Any) -> Any:
+        """Return the answer as soon as its head is there."""
+        library = _library_of(request)
+        exchange, (status, headers) = self._wait(self._ask(_scope(request), request.read()))
+        stream = _blocking_stream_kind(library)(exchange, self._wait)
+        return library.Response(status, headers=headers, stream=stream, request=request)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def close(self) -> None:
+        """Nothing is open: the application is not the transport's."""
+
+    async def _ask(self, scope: Scope, body: bytes) -> tuple[_InProcess, Any]:
+        exchange = _InProcess(self._app, scope, body)
+        return exchange, await exchange.head()
+
+    def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+@cache
+def _blocking_stream_kind(library: ModuleType) -> type:
+    """As `_stream_kind`, for blocking clients."""
+
+    class Stream(library.SyncByteStream):  # type: ignore[name-defined, misc]  # known when asked
+        def __init__(self, exchange: _InProcess, wait: Callable[[Any], Any]) -> None:
+            self._exchange = exchange
+            self._wait = wait
+
+        def __iter__(self) -> Iterator[bytes]:
+            parts = self._exchange.body()
+
+            async def following() -> bytes | None:
+                return await anext(parts, None)
+
+            while (data := self._wait(following())) is not None:
+                yield data
+
+        def close(self) -> None:
+            self._wait(self._exchange.leave())
+
+    return Stream
+
+
 class GatewayThread:
     """A `ReplayGateway` on a free port of this machine, in a thread with a loop of its own.
 
-    For clients of any kind, blocking ones too. `base_url` is there from the start
-    to the end of the context.
+    For clients of any kind, blocking ones too. From the start to the end of the
+    context there is `base_url`, and `transport` for blocking `httpx`-style
+    clients that need no port.
 
     Raises:
         ConfigError: at the start, see `ReplayGateway`.
     """
 
     base_url: str
+    transport: BlockingTransport
 
     def __init__(self, gateway: ReplayGateway) -> None:
         self._gateway = gateway
@@ -333,6 +390,7 @@ class GatewayThread:
             self._ready.set_exception(error)
             return
         self._server = http_server(self._gateway)
+        self.transport = BlockingTransport(self._gateway, asyncio.get_running_loop())
         self._ready.set_result(None)  # who connects now waits in the listener's queue
         try:
             await self._server.serve(sockets=[self._listener])

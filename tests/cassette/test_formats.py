@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import copy
 import json
 
 import msgspec
@@ -134,6 +135,9 @@ def exchange(answer, question=b"{}", **rest):
         request=RecordedRequest(method="POST", url="https://a.example/", body=question),
         response=RecordedResponse(status=200, reason="OK", body=answer, **rest),
     )
+
+
+FRAME = (Frame(size_bytes=1, at_s=0.5),)
 
 
 def test_json_has_no_place_for_bytes():
@@ -363,6 +367,39 @@ def test_every_recorded_cassette_loads_and_converts_to_the_byte():
         for there in ("go-vcr", "vcrpy"):
             back = load(FORMATS[there].write(tape), name=file.name)
             assert bodies(load(FORMATS.get(name, FORMATS["vcrpy"]).write(back))) == bodies(tape)
+
+
+def places(value, path=()):
+    """The paths to everything in a document."""
+    yield path
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in items:
+            yield from places(inner, (*path, key))
+
+
+SAMPLES = [
+    json.loads(FORMATS["vcrpy-json"].write(Cassette(interactions=(exchange(b"a", frames=FRAME),)))),
+    json.loads(FORMATS["har"].write(Cassette(interactions=(exchange(b"a", frames=FRAME),)))),
+    yaml.safe_load(FORMATS["go-vcr"].write(Cassette(interactions=(exchange(b"a", frames=FRAME),)))),
+    yaml.safe_load(RUBY.replace(b'!binary "/wCA"', b"x")),
+]
+ODD = st.sampled_from([None, True, -1, 2**70, 1e308, "", "x", [], [None], {}, {"a": 1}, [[1, -1]]])
+
+
+@PATIENT
+@given(st.sampled_from(SAMPLES), st.data(), ODD)
+def test_a_file_with_anything_in_the_wrong_place_is_read_or_refused(sample, data, odd):
+    path = data.draw(st.sampled_from(list(places(sample))))
+    document = copy.deepcopy(sample)
+    if path:
+        holder = document
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = odd
+
+    with contextlib.suppress(CassetteError):
+        load(json.dumps(document).encode())
 
 
 def bodies(tape):

@@ -96,6 +96,14 @@ def test_diff_tells_places_and_fails(tape, tmp_path):
     assert run("diff", tape, tape) == ""
 
 
+def test_what_cannot_be_read_cannot_be_compared(tape):
+    odd = "code: 200, headers: {Content-Encoding: [br]}, body: !!binary //8="
+    tape.write_text(tape.read_text().replace("code: 200, body", odd + ", x"))
+
+    assert "cannot be compared: the body is compressed" in run("diff", tape, tape, code=1)
+    assert "the body is compressed with 'br'" in run("verify", tape, code=1)
+
+
 def test_redact_takes_out_named_secrets_in_place(tape):
     facts = run_json("redact", tape, "--secret", "THE_KEY", env={"THE_KEY": KEY})
 

@@ -16,8 +16,8 @@ from portico.jsonio import JsonObject
 
 KEY = "x_portico"
 _VERSION = 1
-_Size = Annotated[int, msgspec.Meta(ge=0)]
-_Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
+_Size = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+_Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 
 class Extension(msgspec.Struct, kw_only=True, forbid_unknown_fields=False):

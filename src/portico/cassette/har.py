@@ -94,7 +94,7 @@ def write(cassette: Cassette) -> bytes:
 
 def _interaction(recorded: _Entry) -> Interaction:
     asked, answered = recorded.request, recorded.response
-    known = recorded.time is not None and recorded.time >= 0
+    known = recorded.time is not None and 0 <= recorded.time < 1e12
     started_ms = milliseconds(recorded.started) if recorded.started else None
     interaction = Interaction(
         request=RecordedRequest(

@@ -104,7 +104,10 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
     Interactions are compared in their order, bodies as JSON where they are.
     Times do not count.
     """
-    changes = changes_between(_read(a)[0], _read(b)[0])
+    try:
+        changes = changes_between(_read(a)[0], _read(b)[0])
+    except ValueError as error:
+        raise Failure(f"{a} and {b} cannot be compared: {error}") from None
     if as_json:
         _print_json({"changes": msgspec.to_builtins(changes)})
     for change in changes if not as_json else ():

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-from portico.cassette.encoding import decompressed
 from portico.cassette.library import Library
 from portico.cassette.model import Interaction, RecordedRequest, RecordedResponse
 from portico.delivery import Headers
@@ -13,7 +12,7 @@ from portico.server.asgi import Application, AsgiReply, Message, Receive, Scope,
 from portico.server.recording import address
 from portico.server.shown import refuse, shown_secrets
 from portico.transport.recording import SECRETS
-from portico.transport.replaying import NOT_REPLAYED, Player
+from portico.transport.replaying import NOT_REPLAYED, Player, replayable
 
 HEADER = b"x-portico-replay"
 Booking = Callable[[Scope, RecordedRequest, Interaction], Awaitable[None]]
@@ -97,15 +96,13 @@ class ReplayingApp:
             await self._app(scope, _again(body, receive), send)
             return
         found = self._library.find(asked, SECRETS.get())
+        plain = replayable(found.response)
         await self._book(scope, asked, found)
-        await _play(found.response, AsgiReply(send), started_s, self._pace)
+        await _play(plain, AsgiReply(send), started_s, self._pace)
 
 
-async def _play(
-    recorded: RecordedResponse, reply: AsgiReply, started_s: float, pace: float
-) -> None:
+async def _play(plain: RecordedResponse, reply: AsgiReply, started_s: float, pace: float) -> None:
     """Send a recorded answer. One that its client left ends where it was left."""
-    plain = decompressed(recorded)
     player = Player(plain, started_s, pace)
     await player.until_head()
     headers: Headers = [

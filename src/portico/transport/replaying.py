@@ -115,11 +115,7 @@ class _Exchange:
 
     async def __aenter__(self) -> "_Response":
         started_s = asyncio.get_running_loop().time()
-        recorded = self._transport.find(self._request).response
-        try:
-            plain = decompressed(recorded)
-        except ValueError as error:
-            raise UpstreamUnavailable(f"The recording cannot be replayed: {error}.") from None
+        plain = replayable(self._transport.find(self._request).response)
         player = Player(plain, started_s, self._pace)
         await player.until_head()
         if not plain.status:
@@ -133,6 +129,18 @@ class _Exchange:
         traceback: TracebackType | None,
     ) -> None:
         return None
+
+
+def replayable(recorded: RecordedResponse) -> RecordedResponse:
+    """The response with a plain body.
+
+    Raises:
+        UpstreamUnavailable: it was recorded compressed and cannot be read.
+    """
+    try:
+        return decompressed(recorded)
+    except ValueError as error:
+        raise UpstreamUnavailable(f"The recording cannot be replayed: {error}.") from None
 
 
 class Player:
