@@ -74,7 +74,7 @@ async def test_what_cannot_be_searched_for_secrets_is_left_out_and_told(tmp_path
         await kept.aclose()
 
     assert on(tmp_path) == ["plain"]
-    assert "is not written" in caplog.text
+    assert "an exchange is not written to t.yaml" in caplog.text
 
 
 async def test_a_file_that_cannot_be_read_is_not_overwritten(tmp_path, caplog):
@@ -86,10 +86,26 @@ async def test_a_file_that_cannot_be_read_is_not_overwritten(tmp_path, caplog):
 
     assert (tmp_path / "t.yaml").read_text() == "hello"
     assert on(tmp_path, "u") == ["b"]
-    assert "tape t is not written" in caplog.text
+    assert "t.yaml is not written" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["../t", "", ".hidden", "a/b", "x" * 101, "a\n"])
 def test_a_name_cannot_leave_the_directory(tmp_path, name):
     with pytest.raises(ValueError, match="a tape's name"):
         tapes(tmp_path).path(name)
+
+
+async def test_a_long_tape_goes_on_in_another_file_that_is_read_after_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("portico.storage.tapes._EXCHANGES_PER_FILE", 2)
+    kept = tapes(tmp_path)
+    for text in "abcde":
+        kept.add("t", kept.begin("t"), exchange(text), ())
+    await kept.aclose()
+
+    files = sorted(file.name for file in tmp_path.iterdir())
+    assert files == ["t.yaml", "t_0002.yaml", "t_0003.yaml"]
+    assert [on(tmp_path, file.removesuffix(".yaml")) for file in files] == [
+        ["a", "b"],
+        ["c", "d"],
+        ["e"],
+    ]

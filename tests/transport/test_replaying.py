@@ -1,6 +1,16 @@
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from portico.cassette import Cassette, Interaction, RecordedRequest, RecordedResponse, load
+from portico.cassette import (
+    Cassette,
+    Frame,
+    Interaction,
+    RecordedRequest,
+    RecordedResponse,
+    load,
+)
 from portico.cassette.matching import body, method, path
 from portico.errors import CassetteMiss, UpstreamUnavailable
 from portico.jsonio import dumps
@@ -157,3 +167,16 @@ async def test_the_first_recording_replays_to_the_byte(seed_text):
     assert b"".join(chunks) == recorded.response.body
     assert len(chunks) == 7
     await transport.aclose()
+
+
+@given(st.lists(st.binary(max_size=9), max_size=6))
+async def test_a_recorded_stream_comes_in_the_reads_it_came_in(parts):
+    frames = tuple(Frame(size_bytes=len(part), at_s=n / 10) for n, part in enumerate(parts))
+    one = taped("a", b"".join(parts), headers=SSE)
+    response = msgspec.structs.replace(one.response, frames=frames)
+    transport = replaying(msgspec.structs.replace(one, response=response))
+
+    async with ask(transport, "a") as answer:
+        chunks = [chunk async for chunk in answer.chunks()]
+
+    assert frames == () or chunks == parts

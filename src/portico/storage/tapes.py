@@ -14,6 +14,7 @@ from portico.storage.files import replace_file
 from portico.tasks import spawn
 
 _log = logging.getLogger("portico.tapes")
+_EXCHANGES_PER_FILE = 500
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
@@ -30,7 +31,8 @@ class Tapes:
     """Records onto `<directory>/<tape>.yaml`. Nothing unredacted is ever written.
 
     Exchanges stand in the order they began in, behind those that the file had.
-    Redacting and writing happen in a thread; who adds does not wait.
+    Redacting and writing happen in a thread; who adds does not wait. A file is
+    written anew for each exchange, so long tapes go on in further ones, `<tape>_0002.yaml`.
 
     Args:
         directory: made if it is missing.
@@ -47,20 +49,22 @@ class Tapes:
         self._redactor = redactor
         self._replacing = replacing
         self._begun: Counter[str] = Counter()
-        self._before: dict[str, tuple[Interaction, ...]] = {}
-        self._written: dict[str, dict[int, Interaction]] = {}
+        self._before: dict[Path, tuple[Interaction, ...]] = {}
+        self._written: dict[Path, dict[int, Interaction]] = {}
         self._pending: list[_Pending] = []
         self._writer: asyncio.Task[None] | None = None
 
-    def path(self, tape: str) -> Path:
-        """Where a tape is.
+    def path(self, tape: str, place: int = 1) -> Path:
+        """Where the exchange at a place of a tape is.
 
         Raises:
             ValueError: its name has other characters than letters, digits, `.`, `_` and `-`.
         """
         if not _NAME.fullmatch(tape):
             raise ValueError("a tape's name has letters, digits, dots, dashes and underscores")
-        return self._directory / f"{tape}{self._form.suffix}"
+        part = (place - 1) // _EXCHANGES_PER_FILE + 1
+        name = tape if part == 1 else f"{tape}_{part:04}"
+        return self._directory / f"{name}{self._form.suffix}"
 
     def begin(self, tape: str) -> int:
         """See `Recorder.begin`."""
@@ -87,25 +91,29 @@ class Tapes:
 
     def _write(self, batch: list[_Pending]) -> None:
         """Runs in a thread, one at a time."""
-        for tape in dict.fromkeys(one.tape for one in batch):
+        files: dict[Path, list[_Pending]] = {}
+        for one in batch:
+            files.setdefault(self.path(one.tape, one.place), []).append(one)
+        for path, fresh in files.items():
             try:
-                self._write_tape(tape, [one for one in batch if one.tape == tape])
+                self._write_file(path, fresh)
             except (OSError, ValueError) as error:  # the exchanges themselves went well
-                _log.error("tape %s is not written: %s", tape, error)
+                _log.error("%s is not written: %s", path.name, error)
 
-    def _write_tape(self, tape: str, fresh: list[_Pending]) -> None:
-        path = self.path(tape)
-        if tape not in self._before:
-            self._before[tape] = self._existing(path)
-        written = self._written.setdefault(tape, {})
+    def _write_file(self, path: Path, fresh: list[_Pending]) -> None:
+        if path not in self._before:
+            self._before[path] = self._existing(path)
+        written = self._written.setdefault(path, {})
         for one in fresh:
             try:
                 written[one.place] = self._redacted(one)
             except ValueError as error:  # what cannot be searched for secrets is not written
-                _log.error("an exchange on tape %s is not written: %s", tape, error)
+                _log.error("an exchange is not written to %s: %s", path.name, error)
         ordered = (written[place] for place in sorted(written))
-        cassette = Cassette(name=tape, interactions=(*self._before[tape], *ordered))
+        cassette = Cassette(name=path.name, interactions=(*self._before[path], *ordered))
         replace_file(path, self._form.write(cassette))
+        if len(written) == _EXCHANGES_PER_FILE:  # nothing more comes here
+            del self._before[path], self._written[path]
 
     def _existing(self, path: Path) -> tuple[Interaction, ...]:
         if self._replacing or not path.exists():
