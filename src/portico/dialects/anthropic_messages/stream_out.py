@@ -11,8 +11,9 @@ from portico.dialects.anthropic_messages.thinking import encode_block
 from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
 from portico.dialects.anthropic_messages.usage import encode_usage
 from portico.dialects.base import Envelope
+from portico.dialects.serial_calls import SerialCalls
 from portico.dialects.tool_ids import ToolIds
-from portico.errors import GatewayError, StreamBroken
+from portico.errors import GatewayError
 from portico.jsonio import JsonObject, dumps
 from portico.vocabulary import (
     Cost,
@@ -51,8 +52,7 @@ class MessageEncoder:
         self._signature = ""
         self._signed = False
         self._ids = ToolIds()
-        self._calls: dict[int, _Call] = {}
-        self._current: _Call | None = None
+        self._calls = SerialCalls(self._begin_call, self._fragment)
 
     def feed(self, event: StreamEvent) -> bytes:
         """Bytes for one event; may be empty."""
@@ -64,11 +64,11 @@ class MessageEncoder:
             case RefusalDelta():
                 return self.text(event.text)
             case ToolCallDelta():
-                return self._arguments(event)
+                return self._calls.arguments(event)
             case ReasoningDelta():
                 return self._reasoning(event.item)
             case ToolCallStart():
-                return self._call(event)
+                return self._calls.start(event)
             case ExtraDelta():
                 return self._extra(event)
             case StreamUsage():
@@ -102,7 +102,7 @@ class MessageEncoder:
         return b"".join(
             (
                 self._begin(),
-                self._complete_calls(),
+                self._calls.complete(),
                 self._stop(),
                 _event("message_delta", {"delta": delta, "usage": counted}),
                 _event("message_stop", last),
@@ -138,8 +138,8 @@ class MessageEncoder:
     def _start(self, block: JsonObject) -> bytes:
         """Close what is open and open `block`."""
         head = self._begin()
-        if self._current is not None:
-            head += self._complete_calls()
+        if self._calls.writing:
+            head += self._calls.complete()
         head += self._stop()
         self._index += 1
         self._open = str(block["type"])
@@ -180,39 +180,11 @@ class MessageEncoder:
             self._signature, self._signed = block["signature"], True
         return out
 
-    def _call(self, event: ToolCallStart) -> bytes:
-        """The first call is written as it comes; others wait until it is known to be complete."""
-        call = self._calls[event.index] = _Call(name=event.name, id=self._ids.call(event.id))
-        return b"" if self._current is not None else self._open_call(call)
+    def _begin_call(self, call: ToolCallStart) -> bytes:
+        return self._start(tool_use(self._ids.call(call.id), call.name, {}))
 
-    def _open_call(self, call: "_Call") -> bytes:
-        out = self._start(tool_use(call.id, call.name, {})) + b"".join(
-            map(self._fragment, call.held)
-        )
-        self._current, call.written, call.held = call, True, []
-        return out
-
-    def _arguments(self, event: ToolCallDelta) -> bytes:
-        call = self._calls[event.index]
-        if call is self._current:
-            return self._fragment(event.arguments)
-        if call.written:
-            raise StreamBroken("the upstream went back to a tool call after other content")
-        call.held.append(event.arguments)
-        return b""
-
-    def _fragment(self, text: str) -> bytes:
+    def _fragment(self, call: ToolCallStart, text: str) -> bytes:
         return self._delta({"type": "input_json_delta", "partial_json": text})
-
-    def _complete_calls(self) -> bytes:
-        """Write the calls that waited, in their order."""
-        self._current = None
-        waiting = [call for call in self._calls.values() if not call.written]
-        out = b""
-        for call in waiting:
-            out += self._open_call(call)
-            self._current = None
-        return out
 
     def _extra(self, event: ExtraDelta) -> bytes:
         out = b""
@@ -227,16 +199,6 @@ class MessageEncoder:
     def _citation(self, citation: JsonObject) -> bytes:
         head = b"" if self._open == "text" else self._open_text()
         return head + self._delta({"type": "citations_delta", "citation": citation})
-
-
-class _Call:
-    """A tool call that is `written`, or is `held` until those before it are complete."""
-
-    def __init__(self, *, id: str, name: str) -> None:
-        self.id = id
-        self.name = name
-        self.written = False
-        self.held: list[str] = []
 
 
 def _citations(fields: JsonObject) -> list[JsonObject]:

@@ -14,6 +14,7 @@ from portico.dialects.bedrock_converse.reasoning import encode_reasoning
 from portico.dialects.bedrock_converse.response import own_blocks
 from portico.dialects.bedrock_converse.turns import SERVER_BLOCKS
 from portico.dialects.bedrock_converse.usage import encode_usage
+from portico.dialects.serial_calls import SerialCalls
 from portico.dialects.tool_ids import ToolIds
 from portico.errors import GatewayError
 from portico.jsonio import JsonObject, dumps
@@ -45,8 +46,7 @@ class EventEncoder:
         self._index = -1
         self._open: str | None = None
         self._ids = ToolIds()
-        self._calls: dict[int, _Call] = {}
-        self._current: int | None = None
+        self._calls = SerialCalls(self._begin_call, self._fragment)
 
     def feed(self, event: StreamEvent) -> bytes:
         """Bytes for one event; may be empty."""
@@ -56,11 +56,11 @@ class EventEncoder:
             case TextDelta() | RefusalDelta():
                 return self.text(event.text)
             case ToolCallDelta():
-                return self._arguments(event)
+                return self._calls.arguments(event)
             case ReasoningDelta():
                 return self._reasoning(event.item)
             case ToolCallStart():
-                return self._call(event)
+                return self._calls.start(event)
             case ExtraDelta():
                 return self._extra(event)
             case StreamUsage():
@@ -88,7 +88,7 @@ class EventEncoder:
         return b"".join(
             (
                 self._begin(),
-                self._complete_calls(),
+                self._calls.complete(),
                 self._stop(),
                 write_event("messageStop", stop),
                 write_event("metadata", counted),
@@ -115,7 +115,9 @@ class EventEncoder:
 
     def _next(self, kind: str) -> bytes:
         """Close what is open; the block after it has the next index."""
-        head = self._begin() + (self._complete_calls() if self._current is not None else b"")
+        head = self._begin()
+        if self._calls.writing:
+            head += self._calls.complete()
         head += self._stop()
         self._index += 1
         self._open = kind
@@ -143,42 +145,14 @@ class EventEncoder:
                 out += self._continue("reasoning", delta)
         return out + self._stop() if text.get("signature") else out
 
-    def _call(self, event: ToolCallStart) -> bytes:
-        """The first call is written as it comes; others wait until it is known to be complete."""
-        self._calls[event.index] = _Call(event)
-        return b"" if self._current is not None else self._open_call(event.index)
-
-    def _open_call(self, number: int) -> bytes:
-        call = self._calls[number]
-        call.written = True
-        use = {
-            "toolUseId": self._ids.call(call.start.id),
-            "name": encode_tool_name(call.start.name),
-        }
+    def _begin_call(self, call: ToolCallStart) -> bytes:
         out = self._next("toolUse")
+        use = {"toolUseId": self._ids.call(call.id), "name": encode_tool_name(call.name)}
         body = {"contentBlockIndex": self._index, "start": {"toolUse": use}}
-        self._current = number
-        held, call.held = call.held, []
-        return b"".join((out, write_event("contentBlockStart", body), *map(self._fragment, held)))
+        return out + write_event("contentBlockStart", body)
 
-    def _arguments(self, event: ToolCallDelta) -> bytes:
-        if event.index == self._current:
-            return self._fragment(event.arguments)
-        self._calls[event.index].held.append(event.arguments)
-        return b""
-
-    def _fragment(self, text: str) -> bytes:
+    def _fragment(self, call: ToolCallStart, text: str) -> bytes:
         return self._continue("toolUse", {"toolUse": {"input": text}})
-
-    def _complete_calls(self) -> bytes:
-        """Write the calls that waited, in their order."""
-        out = b""
-        for number, call in self._calls.items():
-            if not call.written:
-                self._current = None
-                out += self._open_call(number)
-        self._current = None
-        return out
 
     def _extra(self, event: ExtraDelta) -> bytes:
         out = b""
@@ -204,12 +178,3 @@ class EventEncoder:
         head = {"contentBlockIndex": self._index, "start": {kind: start}}
         out += write_event("contentBlockStart", head)
         return out + self._continue("server", {kind: delta}) + self._stop()
-
-
-class _Call:
-    """A tool call that is `written`, or is `held` until those before it are complete."""
-
-    def __init__(self, start: ToolCallStart) -> None:
-        self.start = start
-        self.written = False
-        self.held: list[str] = []

@@ -11,7 +11,8 @@ from portico.dialects.cohere_chat.finish import to_native
 from portico.dialects.cohere_chat.response import encode_logprobs, usage_with_cost
 from portico.dialects.cohere_chat.thinking import TOOL_PLAN
 from portico.dialects.reasoning import visible_text
-from portico.errors import GatewayError, StreamBroken
+from portico.dialects.serial_calls import SerialCalls
+from portico.errors import GatewayError
 from portico.jsonio import JsonObject, dumps
 from portico.sse import DONE
 from portico.vocabulary import (
@@ -45,8 +46,7 @@ class EventEncoder:
         self._open: str | None = None
         self._text_head = b""  # what every delta of the open text block begins with
         self._citations = 0
-        self._calls: dict[int, _Call] = {}
-        self._current: _Call | None = None
+        self._calls = SerialCalls(self._begin_call, self._fragment, self._end_call)
 
     def feed(self, event: StreamEvent) -> bytes:
         """Bytes for one event; may be empty."""
@@ -60,11 +60,11 @@ class EventEncoder:
             case TextDelta() | RefusalDelta():
                 return self.text(event.text)
             case ToolCallDelta():
-                return self._arguments(event)
+                return self._calls.arguments(event)
             case ReasoningDelta():
                 return self._reasoning(event.item)
             case ToolCallStart():
-                return self._call(event)
+                return self._calls.start(event)
             case ExtraDelta():
                 return b"".join(map(self._citation, own_citations(event.fields)))
             case StreamUsage():
@@ -90,7 +90,7 @@ class EventEncoder:
         return b"".join(
             (
                 self._begin(),
-                self._complete_calls(),
+                self._calls.complete(),
                 self._stop(),
                 _event("message-end", {"delta": delta}),
                 DONE,
@@ -116,7 +116,7 @@ class EventEncoder:
         """Open a content block of a kind, unless it is open."""
         if self._open == kind:
             return b""
-        head = self._begin() + self._complete_calls() + self._stop()
+        head = self._begin() + self._calls.complete() + self._stop()
         self._open = kind
         self._index += 1
         out = head + self._indexed("content-start", {"content": {"type": kind, kind: ""}})
@@ -157,51 +157,18 @@ class EventEncoder:
             )
         )
 
-    def _call(self, event: ToolCallStart) -> bytes:
-        """The first call is written as it comes; others wait until it is known to be complete."""
-        call = self._calls[event.index] = _Call(event)
-        return b"" if self._current is not None else self._open_call(call)
+    def _begin_call(self, call: ToolCallStart) -> bytes:
+        function = {"name": call.name, "arguments": ""}
+        fields = {"id": call.id, "type": "function", "function": function}
+        start = {"index": call.index, "delta": {"message": {"tool_calls": fields}}}
+        return self._begin() + self._stop() + _event("tool-call-start", start)
 
-    def _open_call(self, call: "_Call") -> bytes:
-        head = self._begin() + self._stop()
-        self._current = call
-        function = {"name": call.start.name, "arguments": ""}
-        fields = {"id": call.start.id, "type": "function", "function": function}
-        start = {"index": call.start.index, "delta": {"message": {"tool_calls": fields}}}
-        return head + _event("tool-call-start", start) + b"".join(map(self._fragment, call.held))
-
-    def _arguments(self, event: ToolCallDelta) -> bytes:
-        call = self._calls.get(event.index)
-        if call is None:
-            raise StreamBroken("the upstream went back to a tool call after other content")
-        if call is self._current:
-            return self._fragment(event.arguments)
-        call.held.append(event.arguments)
-        return b""
-
-    def _fragment(self, text: str) -> bytes:
-        assert self._current is not None, "fragments belong to an open call"
+    def _fragment(self, call: ToolCallStart, text: str) -> bytes:
         message = {"tool_calls": {"function": {"arguments": text}}}
-        fields = {"index": self._current.start.index, "delta": {"message": message}}
-        return _event("tool-call-delta", fields)
+        return _event("tool-call-delta", {"index": call.index, "delta": {"message": message}})
 
-    def _complete_calls(self) -> bytes:
-        """End the open call, and write the calls that waited, in their order."""
-        out = b""
-        for call in self._calls.values():
-            if call is not self._current:
-                out += self._open_call(call)
-            out += _event("tool-call-end", {"index": call.start.index})
-        self._calls, self._current = {}, None
-        return out
-
-
-class _Call:
-    """A tool call; `held` are fragments that wait until the calls before it are complete."""
-
-    def __init__(self, start: ToolCallStart) -> None:
-        self.start = start
-        self.held: list[str] = []
+    def _end_call(self, call: ToolCallStart) -> bytes:
+        return _event("tool-call-end", {"index": call.index})
 
 
 def _event(name: str, fields: JsonObject) -> bytes:
