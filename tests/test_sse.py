@@ -69,3 +69,11 @@ def test_an_event_above_the_limit_breaks_the_stream(filler):
 
     with pytest.raises(StreamBroken, match="size limit"):
         feed_much()
+
+
+@pytest.mark.parametrize(
+    "block",
+    [b"event: a\ndata: b", b"event:a\ndata:b", b"data: b\nevent: a", b"id: 1\nevent: a\ndata: b"],
+)
+def test_a_named_event_reads_the_same_however_it_is_written(block):
+    assert SSEParser().feed(block + b"\n\n") == [ServerSentEvent("a", b"b")]

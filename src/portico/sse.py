@@ -87,6 +87,10 @@ def _parse(block: bytes) -> ServerSentEvent | None:
         if block.startswith(b"data:"):
             return ServerSentEvent("", block[6:] if block[5:6] == b" " else block[5:])
         return None
+    if block.startswith(b"event: "):  # the other usual one names itself first
+        name_line, _, line = block.partition(b"\n")
+        if line.startswith(b"data: ") and b"\n" not in line:
+            return ServerSentEvent(name_line[7:].decode(errors="replace"), line[6:])
     name, data = "", []
     for line in block.split(b"\n"):
         field, _, value = line.partition(b":")

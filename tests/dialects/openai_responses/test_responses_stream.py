@@ -125,6 +125,13 @@ def test_every_recorded_stream_gives_the_same_events_at_every_split():
     assert checked > 80
 
 
+def test_every_recorded_stream_reads_the_same_by_the_names_of_its_events_and_without_them():
+    for record, stream in recorded_streams("openai-responses"):
+        if not broken(record):
+            bare = b"".join(line + b"\n" for line in stream.splitlines() if line[:6] != b"event:")
+            assert events_of(bare) == events_of(stream), record["id"]
+
+
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
 def test_every_recorded_stream_is_the_same_with_every_newline(newline):
     for record, stream in recorded_streams("openai-responses"):

@@ -5,7 +5,9 @@ from the item's end, what it never began from the last response object.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+import msgspec
 
 from portico.dialects.answers import chunk_object
 from portico.dialects.base import Quirks
@@ -18,7 +20,7 @@ from portico.dialects.openai_responses.reasoning import FORMAT, decode_item
 from portico.dialects.openai_responses.response import drawn_image
 from portico.dialects.openai_responses.usage import decode_usage
 from portico.errors import StreamBroken
-from portico.jsonio import JsonObject, dumps
+from portico.jsonio import JsonError, JsonObject, dumps
 from portico.sse import ServerSentEvent
 from portico.vocabulary import (
     ExtraDelta,
@@ -34,8 +36,19 @@ from portico.vocabulary import (
     ToolCallStart,
 )
 
+_TEXT = "response.output_text.delta"
 _CALLS = frozenset({"function_call", "custom_tool_call"})
 _Handler = Callable[["ResponseDecoder", JsonObject], Sequence[StreamEvent]]
+
+
+class _TextDelta(msgspec.Struct, gc=False):
+    type: Literal["response.output_text.delta"]
+    delta: str
+    output_index: int | None = None
+    logprobs: list[Any] | None = None
+
+
+_decode_text = msgspec.json.Decoder(_TextDelta).decode
 
 
 class ResponseDecoder:
@@ -65,9 +78,11 @@ class ResponseDecoder:
             UpstreamError: the event reports a failure.
             StreamBroken: it is not a JSON object.
         """
-        if event.data.strip() == b"[DONE]":
+        if event.data == b"[DONE]":
             self.done = True
             return ()
+        if event.name == _TEXT and (added := self._added_text(event.data)) is not None:
+            return added
         body = chunk_object(loads_halves(event.data), self._quirks)
         handler = self._HANDLERS.get(body.get("type") or event.name)
         if handler is None:
@@ -85,6 +100,16 @@ class ResponseDecoder:
         if not self._finished:
             raise StreamBroken("the upstream closed the stream before it finished")
         return ()
+
+    def _added_text(self, data: bytes) -> Sequence[StreamEvent] | None:
+        """The commonest event, read by its type; None if it takes the general way."""
+        if self._quirks.patch is not None:
+            return None
+        try:
+            typed = _decode_text(data)
+        except JsonError:  # half a character, or no such event after all
+            return None
+        return self._said(typed.output_index, typed.delta, typed.logprobs)
 
     def _created(self, body: JsonObject) -> Sequence[StreamEvent]:
         if self._started:
@@ -104,12 +129,14 @@ class ResponseDecoder:
         return []
 
     def _text_delta(self, body: JsonObject) -> Sequence[StreamEvent]:
-        item = self._item(body, "message")
+        return self._said(body.get("output_index"), body["delta"], body.get("logprobs"))
+
+    def _said(self, place: Any, delta: str, logprobs: Any) -> Sequence[StreamEvent]:
+        item = self._items.get(place) or self._item({"output_index": place}, "message")
         item.streamed = True
-        text = self._halves.join(body["delta"])
+        text = self._halves.join(delta)
         self.holding = self._halves.held
         item.length += len(text)
-        logprobs = body.get("logprobs")
         if not text and not logprobs:
             return ()
         return [TextDelta(text=text, logprobs={"content": logprobs} if logprobs else None)]
@@ -236,7 +263,7 @@ class ResponseDecoder:
         return item
 
     _HANDLERS: ClassVar[dict[object, _Handler]] = {
-        "response.output_text.delta": _text_delta,
+        _TEXT: _text_delta,
         "response.function_call_arguments.delta": _arguments_delta,
         "response.reasoning_summary_text.delta": _summary_delta,
         "response.reasoning_text.delta": _thought_delta,

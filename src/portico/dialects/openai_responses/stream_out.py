@@ -66,8 +66,11 @@ class ResponseEncoder:
 
     def feed(self, event: StreamEvent) -> bytes:
         """Bytes for one event; may be empty."""
-        if getattr(event, "choice", 0) != 0:
-            return b""
+        if isinstance(event, TextDelta) and event.logprobs is None and event.choice == 0:
+            return self.text(event.text)
+        return b"" if getattr(event, "choice", 0) != 0 else self._general(event)
+
+    def _general(self, event: StreamEvent) -> bytes:
         match event:
             case TextDelta():
                 return self._text(event)

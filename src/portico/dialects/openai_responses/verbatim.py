@@ -43,7 +43,7 @@ class ResponseRewriter:
         """Bytes for one event; empty for the beginning and the end, which are held back."""
         if event.data.strip() == b"[DONE]":
             return b""
-        kind = _decode_kind(event.data).type or event.name
+        kind = event.name or _decode_kind(event.data).type
         if kind in _OPENERS:
             self._openers.append(self._event(self._told(event.data)))
             return b""
