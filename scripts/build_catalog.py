@@ -27,6 +27,7 @@ from typing import Any
 from catalog_names import (
     ALIASES_ONLY,
     AUTHOR_NAMES,
+    BY_RESPONSES,
     FIRST_PARTY,
     HOSTS,
     KNOWN_SLUGS,
@@ -35,7 +36,6 @@ from catalog_names import (
     NOT_CHAT,
     ORGANISATIONS,
     OWN_PARAMETERS,
-    RESPONSES_ONLY,
     TOKENIZERS,
 )
 
@@ -237,7 +237,7 @@ class Catalog:
             return
         fact = self.facts.get(slug, {})
         top = fact.get("top_provider") or {}
-        by_responses = provider in RESPONSES_ONLY and RESPONSES_ONLY[provider].search(native)
+        by_responses = provider in BY_RESPONSES and BY_RESPONSES[provider].search(native)
         by_author = provider in FIRST_PARTY.keys() | {"openrouter"}
         endpoint = {
             "provider": provider,

@@ -310,10 +310,14 @@ ALIASES_ONLY = {
     "moonshotai": frozenset({"kimi-k2"}),
 }
 
-# What providers serve through their Responses API only.
-RESPONSES_ONLY = {
-    "openai": re.compile(r"-pro(-|$)|codex|cyber|rosalind"),
-    "xai": re.compile(r"multi-agent"),
+# What is called by the Responses API: models that exist only there, and those that think, whose
+# reasoning chat completions would hide and lose between turns (OpenRouter calls them so, too).
+BY_RESPONSES = {
+    "openai": re.compile(
+        r"-pro(-|$)|codex|cyber|rosalind|^o\d(?!-(mini|preview)$)|^o[34]-mini"
+        r"|^gpt-([5-9]|\d\d)(?!.*-(chat|search))"
+    ),
+    "xai": re.compile(r"^grok-(4|[5-9]|code|build)(?!.*non-reasoning)"),
 }
 
 # Models that do not answer chat completions, or whose price is per something else.

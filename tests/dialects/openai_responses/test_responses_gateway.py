@@ -140,6 +140,8 @@ async def test_a_request_that_the_dialect_cannot_say_is_the_clients_mistake(site
     [
         ("openai/o3-pro", "/v1/responses"),
         ("openai/gpt-5-codex", "/v1/responses"),
+        ("openai/gpt-5-mini", "/v1/responses"),
+        ("openai/gpt-5-chat", "/v1/chat/completions"),
         ("openai/gpt-4o", "/v1/chat/completions"),
         ("acme/orca-2", "/v1/responses"),
         ("acme/two-tongues", "/v1/chat/completions"),

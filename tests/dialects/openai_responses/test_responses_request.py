@@ -175,6 +175,10 @@ def test_seals_of_other_families_are_never_sent(details, format, kept):
         ("o3", {"max_tokens": 800}, {"effort": "high", "summary": "auto"}),
         ("o3", {"exclude": True}, None),
         ("acme", {"effort": "low"}, {"effort": "low"}),
+        ("grok-4-0709", {"effort": "low"}, None),
+        ("grok-4-1-fast", {"effort": "low"}, None),
+        ("grok-4.3", {"effort": "xhigh"}, {"effort": "high"}),
+        ("grok-4.20", {"enabled": False}, {"effort": "none"}),
     ],
 )
 def test_the_wish_to_think_in_the_models_own_levels(model, wish, said):

@@ -10,7 +10,7 @@ import msgspec
 
 _NAME = re.compile(
     r"(?:^|[/.])(?:(?P<o>o\d)(?!\w)|gpt-(?P<major>\d+)(?:\.(?P<minor>\d+))?(?!\w)"
-    r"|(?P<codex>codex)-|grok-(?P<grok>\d+))"
+    r"|(?P<codex>codex)-|grok-(?P<grok>\d+)(?:[.-](?P<grok_minor>\d{1,2})(?!\d))?)"
 )
 _LEVELS = ("none", "minimal", "low", "medium", "high", "xhigh")
 _CLASSIC = ("low", "medium", "high")
@@ -21,7 +21,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     """Facts of one generation of models.
 
     `sealed`: it thinks, and gives its thoughts back only encrypted, on demand.
-    `efforts` are the levels it knows, `summarises`: it may be asked for a summary.
+    `efforts` are the levels it knows, none if it takes no level. `summarises`: it may be
+    asked for a summary.
     `samplers`: it takes temperature and top_p while it thinks.
     """
 
@@ -43,7 +44,7 @@ def family_of(model: str) -> Family:
     if name is None:
         return _OPEN
     if name["grok"] is not None:
-        return Family(sealed=int(name["grok"]) >= 4 and "non-reasoning" not in model)
+        return _grok((int(name["grok"]), int(name["grok_minor"] or 0)), model)
     if name["o"] is not None or name["codex"] is not None:
         summarises = name["o"] != "o1"
         return Family(sealed=True, efforts=_CLASSIC, summarises=summarises, samplers=False)
@@ -54,14 +55,22 @@ def family_of(model: str) -> Family:
 
 
 def known_effort(effort: str, family: Family) -> str | None:
-    """The nearest level the model knows; None if "none" is wished and it cannot but think."""
+    """The nearest level the model knows; None if it takes none, or cannot but think."""
     if effort in family.efforts:
         return effort
-    if effort == "none":
+    if effort == "none" or not family.efforts:
         return None
     wanted = _ORDER.get(effort, _ORDER["medium"])
     levels = [level for level in family.efforts if level != "none"]
     return min(levels, key=lambda level: abs(_ORDER[level] - wanted))
+
+
+def _grok(version: tuple[int, int], model: str) -> Family:
+    """Grok shows a summary unasked; the first of the fourth generation take no level."""
+    if version < (4, 0) or "non-reasoning" in model:
+        return _OPEN
+    efforts = ("none", *_CLASSIC) if version > (4, 1) else ()
+    return Family(sealed=True, efforts=efforts, summarises=False)
 
 
 def _gpt_efforts(version: tuple[int, int], model: str) -> tuple[str, ...]:

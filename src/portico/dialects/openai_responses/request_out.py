@@ -187,12 +187,13 @@ def _said(wish: ReasoningWish, request: ChatRequest, family: Family, quirks: Qui
     said: JsonObject = {}
     if effort is not None:
         known = known_effort(effort, family)
-        if known is None:
+        if known is None and effort == "none":
+            levels = ", ".join(family.efforts) or "its own choice"
             raise UpstreamRejected(
-                "reasoning: this model always reasons; take an effort of "
-                + ", ".join(family.efforts)
+                f"reasoning: this model always reasons; take an effort of {levels}"
             )
-        said["effort"] = known
+        if known is not None:
+            said["effort"] = known
     summary = wish.summary
     if summary is None and effort not in {None, "none"} and family.sealed:
         summary = None if wish.exclude or request.dialect == _DIALECT else "auto"
