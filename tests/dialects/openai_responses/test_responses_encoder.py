@@ -245,6 +245,20 @@ def test_calls_of_a_function_and_of_a_custom_tool():
     assert (patch["call_id"], patch["input"]) == ("c2", "+\n")
 
 
+def test_a_call_of_a_tool_in_a_namespace_names_it_apart():
+    space = {"type": "namespace", "name": "docs", "tools": [{"type": "function", "name": "find"}]}
+
+    events = written(
+        ToolCallStart(index=0, id="c1", name="docs__find"),
+        ToolCallDelta(index=0, arguments="{}"),
+        request={"tools": [space]},
+    )
+
+    check_grammar(events)
+    (call,) = events[-1]["response"]["output"]
+    assert (call["namespace"], call["name"]) == ("docs", "find")
+
+
 @pytest.mark.parametrize(
     "order",
     [

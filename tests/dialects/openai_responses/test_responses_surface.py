@@ -385,6 +385,20 @@ def test_a_custom_tool_comes_back_as_it_was():
     assert sent["tool_choice"] == {"type": "custom", "name": "apply_patch"}
 
 
+def test_tools_of_a_namespace_are_functions_with_its_name_for_others():
+    space = {"type": "namespace", "name": "docs", "description": "D.", "tools": [{"type": "function", "name": "find", "parameters": {}}, {"type": "function", "name": "read"}]}  # fmt: skip
+    call = {"type": "function_call", "call_id": "c1", "name": "find", "arguments": "{}", "namespace": "docs"}  # fmt: skip
+    fields = {"input": [call], "tools": [space, ADD]}
+
+    sent = chat_upstream(**fields)
+    again = json.loads(RESPONSES.encode_request(decoded(**fields), "m", frozenset(), Quirks())[0])
+
+    names = [tool["function"]["name"] for tool in sent["tools"]]
+    assert names == ["docs__find", "docs__read", "add"]
+    assert sent["messages"][0]["tool_calls"][0]["function"]["name"] == "docs__find"
+    assert (again["tools"], again["input"]) == ([space, ADD], [call])
+
+
 def test_only_allowed_tools_are_offered_to_others():
     allowed = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "add"}]}  # fmt: skip
 

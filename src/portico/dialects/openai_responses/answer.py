@@ -5,6 +5,7 @@ from typing import Any
 
 from portico.dialects.base import Envelope
 from portico.dialects.openai_responses.custom import custom_names
+from portico.dialects.openai_responses.namespaces import names_within
 from portico.jsonio import JsonObject, loads
 
 _DEFAULTS: JsonObject = {
@@ -41,8 +42,9 @@ _SEALED = "reasoning.encrypted_content"
 class Asked:
     """What of a request its answer repeats or depends on. One instance per answer.
 
-    `custom` are the names of the tools whose calls take free text, `sealed`
-    tells that encrypted reasoning was asked for.
+    `custom` are the names of the tools whose calls take free text, `namespaces` the
+    namespace and name of those that have one, by the name that others know them by.
+    `sealed` tells that encrypted reasoning was asked for.
     """
 
     def __init__(self, envelope: Envelope) -> None:
@@ -56,6 +58,7 @@ class Asked:
         include = loads(fields["include"]) if "include" in fields else None
         self.sealed = isinstance(include, list) and _SEALED in include
         self.custom = custom_names(self._echo.get("tools"))
+        self.namespaces = names_within(self._echo.get("tools"))
         text = self._echo.get("text")
         if isinstance(text, dict):
             self._echo["text"] = {"format": {"type": "text"}, **text}

@@ -6,10 +6,11 @@ from typing import Any
 from portico.dialects.base import RequestHead
 from portico.dialects.fields import rest_of
 from portico.dialects.openai_responses.custom import custom_tool, wrap_input
+from portico.dialects.openai_responses.namespaces import NAMESPACE, functions_of, namespaced
 from portico.dialects.openai_responses.parts import decode_parts
 from portico.dialects.openai_responses.reasoning import FORMAT, decode_item
 from portico.errors import InvalidRequest
-from portico.jsonio import JsonObject, dumps, loads
+from portico.jsonio import JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import (
     ChatRequest,
     JsonFields,
@@ -49,10 +50,10 @@ def decode_request(head: RequestHead) -> ChatRequest:
     body = {name: loads(raw) for name, raw in head.fields.items()}
     try:
         messages = (*_instructions(body.get("instructions")), *_messages(body["input"]))
-        tools = tuple(_tool(tool) for tool in body.get("tools") or ())
+        tools = tuple(tool for one in body.get("tools") or () for tool in _tools(one))
         choice, tools = _tool_choice(body.get("tool_choice"), tools)
         wish, rest = _wish(body.get("reasoning"))
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except ShapeError as error:
         raise InvalidRequest(f"input or tools cannot be read: {error!r}") from None
     text = body.get("text") or {}
     extra = {name: body[name] for name in NATIVE_EXTRAS if body.get(name) is not None}
@@ -176,9 +177,10 @@ def _message(item: JsonObject) -> Message:
 
 
 def _call(item: JsonObject, arguments: str) -> ToolCall:
+    space = item.get(NAMESPACE)
     return ToolCall(
         id=item["call_id"],
-        name=item["name"],
+        name=namespaced(space, item["name"]) if space else item["name"],
         arguments=arguments,
         extra=rest_of(item, frozenset({"type", "id", "call_id", "name", "arguments", "input", "status"})),
     )  # fmt: skip
@@ -189,6 +191,13 @@ def _output(item: JsonObject) -> Message:
     if not isinstance(output, str | list):  # some clients send an object
         output = dumps(output).decode()
     return Message(role="tool", parts=decode_parts(output), tool_call_id=item["call_id"])
+
+
+def _tools(body: JsonObject) -> Iterator[Tool]:
+    if body.get("type") == NAMESPACE:
+        yield from functions_of(body)
+    else:
+        yield _tool(body)
 
 
 def _tool(body: JsonObject) -> Tool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from portico.dialects.openai_responses.conversation import OTHER_ITEMS
 from portico.dialects.openai_responses.custom import unwrap_input
+from portico.dialects.openai_responses.namespaces import NAMESPACE, bare
 from portico.dialects.openai_responses.parts import encode_parts
 from portico.dialects.openai_responses.reasoning import native_items
 from portico.dialects.tool_ids import ToolIds
@@ -23,7 +24,7 @@ OWN_ITEMS = frozenset(
 )  # fmt: skip
 """Items of this API that the hub has no word for."""
 
-_CALL_EXTRAS = ("namespace", "caller")
+_CALL_EXTRAS = (NAMESPACE, "caller")
 _SPEAKERS = frozenset({"system", "developer", "user"})
 
 
@@ -96,7 +97,7 @@ class Items:
         return {
             "type": "function_call",
             "call_id": call_id,
-            "name": call.name,
+            "name": bare(str(extra[NAMESPACE]), call.name) if NAMESPACE in extra else call.name,
             "arguments": call.arguments,
             **extra,
         }

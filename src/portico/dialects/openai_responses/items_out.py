@@ -236,12 +236,21 @@ class CallItem(_Item):
     """A call of a function, or of a custom tool whose free text the arguments wrap."""
 
     def __init__(
-        self, feed: Feed, place: int, item_id: str, *, call_id: str, name: str, custom: bool
+        self,
+        feed: Feed,
+        place: int,
+        item_id: str,
+        *,
+        call_id: str,
+        name: str,
+        custom: bool,
+        namespace: str | None,
     ) -> None:
         super().__init__(feed, place, item_id)
         self._call_id = call_id
         self._name = name
         self._custom = custom
+        self._namespace = namespace
         self._pieces: list[str] = []
 
     @property
@@ -271,6 +280,7 @@ class CallItem(_Item):
             "call_id": self._call_id,
             "name": self._name,
             "arguments": arguments,
+            **({} if self._namespace is None else {"namespace": self._namespace}),
         }
 
     def arguments(self, fragment: str) -> bytes:

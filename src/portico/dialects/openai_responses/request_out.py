@@ -9,6 +9,7 @@ from portico.dialects.openai_responses.conversation import NATIVE_EXTRAS
 from portico.dialects.openai_responses.custom import CUSTOM, custom_names
 from portico.dialects.openai_responses.families import Family, family_of, known_effort
 from portico.dialects.openai_responses.items import Items
+from portico.dialects.openai_responses.namespaces import NAMESPACE
 from portico.dialects.openai_responses.reasoning import FORMAT
 from portico.errors import UpstreamRejected
 from portico.jsonio import JsonObject
@@ -64,7 +65,10 @@ def encode_request(
     """
     own = request.dialect == _DIALECT
     family = family_of(model)
-    tools = [_tool(tool, own=own) for tool in request.tools]
+    tools: list[JsonObject] = []
+    for tool in request.tools:
+        if (written := _tool(tool, own=own)) not in tools:  # all of a namespace are one
+            tools.append(written)
     items = Items(format=quirks.reasoning_format or FORMAT, custom=custom_names(tools), own=own)
     items.add(request.messages)
     dropped = items.dropped
@@ -88,6 +92,8 @@ def _tool(tool: Tool, *, own: bool) -> JsonObject:
     extra = tool.extra or {}
     if isinstance(custom := extra.get(CUSTOM), dict):
         return _custom(custom)
+    if own and isinstance(space := extra.get(NAMESPACE), dict):
+        return space
     if tool.type == "function":
         body: JsonObject = {"type": "function", "name": tool.name}
         if tool.description is not None:

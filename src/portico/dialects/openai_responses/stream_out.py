@@ -192,13 +192,15 @@ class ResponseEncoder:
 
     def _opened_call(self, call: "_Call") -> bytes:
         place = len(self._output)
+        space, name = self._asked.namespaces.get(call.name, (None, call.name))
         item = call.item = CallItem(
             self._feed,
             place,
             self._asked.item_id("fc", place),
             call_id=call.id,
-            name=call.name,
+            name=name,
             custom=call.name in self._asked.custom,
+            namespace=space,
         )
         self._open = item
         out = item.open() + b"".join(map(item.arguments, call.held))
