@@ -21,3 +21,11 @@ from portico.server.shown import shown_secrets
 )
 def test_what_a_client_shows_of_itself(name, value, secrets):
     assert shown_secrets([(name.encode(), value.encode())]) == secrets
+
+
+def test_the_texts_inside_a_credential_that_was_brought_are_secrets_too():
+    session = "session-token-of-the-caller"
+    credential = json.dumps({"session_token": session, "region": "eu-1"})
+    header = json.dumps({"amazon-bedrock": credential})
+
+    assert shown_secrets([(b"x-provider-api-keys", header.encode())]) == (credential, session)

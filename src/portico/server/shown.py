@@ -6,6 +6,7 @@ from http.cookies import CookieError, SimpleCookie
 from portico.delivery import Headers
 from portico.dialects import DIALECTS
 from portico.errors import GatewayError, InvalidRequest
+from portico.providers.signing import secrets_in
 from portico.routing.credentials import parse_request_keys
 from portico.server.asgi import AsgiReply, Send
 
@@ -37,7 +38,8 @@ def _cookies(value: str) -> list[str]:
 
 def _brought(value: str) -> list[str]:
     try:
-        return list(parse_request_keys(value).values())
+        brought = parse_request_keys(value).values()
+        return [text for credential in brought for text in secrets_in(credential)]
     except InvalidRequest:
         return [value]
 
