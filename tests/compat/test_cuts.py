@@ -25,7 +25,7 @@ from tests.compat.processes import BOUND_S, Gateway, Upstream, gateway, simulate
 pytestmark = pytest.mark.io
 
 CUTS = 500
-EVERY_NTH_BY_PACKAGE = 8
+EVERY_NTH_BY_PACKAGE = 1
 AT_ONCE, AT_ONCE_BY_PACKAGE = 32, 8
 KEEPALIVE = ": OPENROUTER PROCESSING"
 MESSAGES = [{"role": "user", "content": "Olá, what is the weather?"}]
