@@ -142,7 +142,7 @@ class Answering:
         resources = self._resources
         seen = self._seen = Seen(attempt.candidate, self._surface, resources)
         try:
-            async with Watch(resources.options.deadlines, first_s=self._first_s()) as watch:
+            async with Watch(resources.options.deadlines, first_s=self._first_s(endpoint)) as watch:
                 await self._exchange(seen, watch, delivery)
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)
@@ -179,13 +179,14 @@ class Answering:
             self._observe(seen, None)
             await self._complete(seen, delivery)
 
-    def _first_s(self) -> float:
+    def _first_s(self, endpoint: Endpoint) -> float:
         """How long this attempt may wait for its first token."""
         deadlines = self._resources.options.deadlines
         if not self._head.stream:  # a whole answer is sent when it is finished
             return deadlines.total_s
         waited_s = self._resources.clock_s() - self._started_s
-        return max(0.0, min(deadlines.first_byte_s, deadlines.first_token_within_s - waited_s))
+        first_s = endpoint.first_byte_s or deadlines.first_byte_s
+        return max(0.0, min(first_s, max(first_s, deadlines.first_token_within_s) - waited_s))
 
     def _observe(self, seen: Seen, error: UpstreamError | None) -> None:
         """Tell the tracker, unless it was the client's fault."""

@@ -23,7 +23,16 @@ RESERVED_SUFFIXES = frozenset(
 FREE = Pricing(prompt_picousd=0, completion_picousd=0)
 """The price of a model on the operator's own machine: declared, not guessed."""
 
-_DECLARED = ("service_tier", "quantization", "zdr", "trains", "region", "weight", "priority")
+_DECLARED = (
+    "service_tier",
+    "quantization",
+    "zdr",
+    "trains",
+    "region",
+    "weight",
+    "priority",
+    "first_byte_s",
+)
 
 _SUGGESTION_LENGTH = 128  # longer names are not typing mistakes
 
@@ -55,6 +64,7 @@ class EndpointDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     weight: float | None = None
     priority: int | None = None
     dialect: str | None = None
+    first_byte_s: float | None = None
 
 
 class ProviderDeclaration(msgspec.Struct, frozen=True, kw_only=True):

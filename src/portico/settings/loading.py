@@ -33,6 +33,7 @@ from portico.settings.records import (
     ProviderSettings,
     RecordingSettings,
     RoutingSettings,
+    Seconds,
     Secret,
     ServerSettings,
     Settings,
@@ -363,6 +364,8 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
         weight: multiplies the chance to be asked first, before what is said of
             the provider.
         priority: lower numbers are asked first, likewise.
+        first_byte_s: seconds to the first token of a stream, for models that think
+            for long. Unset: that of `[deadlines]`.
     """
 
     id: str
@@ -383,6 +386,7 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
     distillable: bool | None = None
     weight: Weight | None = None
     priority: int | None = None
+    first_byte_s: Seconds | None = None
 
 
 class PriceTable(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,6 +67,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     not sent there. `service_tier` None is the default tier. `weight` multiplies
     the chance to be drawn first, 0 is never; endpoints of a lower `priority`
     number are asked before those of a higher one. `dialect` None is the provider's.
+    `first_byte_s` is how long it may take to the first token of a stream, None as usual.
     """
 
     model: str
@@ -87,6 +88,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     weight: float = 1.0
     priority: int = 0
     dialect: str | None = None
+    first_byte_s: float | None = None
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
