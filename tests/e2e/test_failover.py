@@ -27,6 +27,10 @@ max_response_bytes = 100_000
 
 """
 NEVER_S = 60.0
+NOTHING = (
+    '{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":""},'
+    '"finish_reason":null}],"usage":{"prompt_tokens":3,"completion_tokens":0}}'
+)
 # What the failing provider does, and what status of it is told in /generation.
 FAILURES = {
     "500": (Step(status=500), 500),
@@ -44,6 +48,7 @@ FAILURES = {
     "closed before the content": (Step(cut_at_byte=0), 200),
     "reset in the first event": (Step(cut_at_byte=20, how="rst"), 200),
     "an answer that is no JSON": (Step(body="<html>Bad gateway</html>"), 200),
+    "an answer with nothing in it": (Step(body=NOTHING), 200),
     "an answer beyond the size limit": (Step(text="word " * 30_000), 200),
     "an answer that is no UTF-8": (Step(malformed="utf8", chunks=("one",)), 200),
 }

@@ -105,6 +105,8 @@ def text_answer(body: bytes, *, reasoning_outside_completion: bool) -> ChatRespo
     if not answer.usage:
         return None
     (choice,) = answer.choices
+    if not choice.message.content and choice.finish_reason is None:
+        return None
     return ChatResponse(
         choices=(
             Choice(
