@@ -5,7 +5,7 @@ BIN    := .venv/bin
 CORPUS ?= ../shared/corpus
 REPORT ?= build/conformance.json
 
-.PHONY: run test check format bench conformance lock clean help
+.PHONY: run test check format bench clients conformance lock clean help
 
 help:            ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ format: .venv/dev
 conformance: .venv/dev ## Compare with recorded exchanges (CORPUS=DIR REPORT=FILE)
 	@mkdir -p $(dir $(REPORT))
 	$(BIN)/python tests/conformance/run.py --corpus $(CORPUS) --report $(REPORT)
+
+clients: .venv/dev ## Run real clients and agents against a gateway (ARGS="--only NAMES")
+	$(BIN)/python tests/clients/run.py $(ARGS)
 
 bench: .venv/dev ## Measure beside nginx, LiteLLM and Portkey (ARGS="--quick")
 	$(BIN)/python bench/run.py $(ARGS)

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -38,6 +38,10 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
         return json.loads(self.body)
 
 
+Answer = Played | Callable[[Arrived], Played]
+"""What is played, or what decides on it by the request."""
+
+
 def stream(body: bytes, *, pause_s: float = 0.0, cut: bool = False) -> Played:
     """An event stream, one event in each write; `cut` breaks the connection after it."""
     blocks = [block + b"\n\n" for block in body.split(b"\n\n") if block.strip()]
@@ -54,7 +58,7 @@ class Upstream:
     """Answers by the model that is asked for; the last answer of a model stays."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, list[Played]] = {}
+        self.answers: dict[str, list[Answer]] = {}
         self.arrived: list[Arrived] = []
         self.gone = threading.Event()
         outer = self
@@ -90,7 +94,7 @@ class Upstream:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def play(self, model: str, *answers: Played) -> None:
+    def play(self, model: str, *answers: "Answer") -> None:
         """Answer `model` with these, one after the other, and forget what arrived."""
         self.answers[model] = list(answers)
         self.arrived.clear()
@@ -110,7 +114,8 @@ class Upstream:
         )
         self.arrived.append(arrived)
         waiting = self.answers[arrived.model]
-        played = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        played = answer if isinstance(answer, Played) else answer(arrived)
         handler.send_response(played.status)
         handler.send_header("content-type", played.kind)
         for name, value in played.headers:

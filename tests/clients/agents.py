@@ -1,0 +1,131 @@
+"""Coding agents on a scripted task: read a file, edit it, say so. The model is played.
+
+The provider speaks the chat dialect, so that everything an agent sends and
+needs passes a translation.
+"""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from tests.surfaces import natives
+from tests.surfaces.upstream import Arrived, Played
+
+FILE = "greeting.txt"
+BEFORE, AFTER = "Hello from far away\n", "Hello from nearby\n"
+DONE = "The greeting is changed."
+TASK = f"Replace 'far away' by 'nearby' in {FILE}."
+_RUN_S = 150
+
+
+class Agent(msgspec.Struct, frozen=True, kw_only=True):
+    """One agent: its package, how it is started, and how its model calls its tools.
+
+    `command` is after (root URL, key, folder of its environment), `calls` after the
+    path of the file: the tool and its arguments for each step.
+    """
+
+    name: str
+    package: str
+    model: str
+    surface: str
+    command: Callable[[Path], list[str]]
+    environment: Callable[[str, str], dict[str, str]]
+    calls: Callable[[Path], list[tuple[str, dict]]]
+
+
+def _claude_code(home: Path) -> list[str]:
+    return [
+        str(home / "node_modules/.bin/claude"), "-p", TASK, "--allowedTools", "Read,Edit",
+        "--permission-mode", "acceptEdits", "--output-format", "json", "--model", "openai/agent",
+    ]  # fmt: skip
+
+
+def _claude_environment(root: str, key: str) -> dict[str, str]:
+    return {
+        "ANTHROPIC_BASE_URL": f"{root}/api",
+        "ANTHROPIC_AUTH_TOKEN": key,
+        "ANTHROPIC_API_KEY": "",
+        "ANTHROPIC_SMALL_FAST_MODEL": "openai/agent",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+    }
+
+
+def _claude_calls(file: Path) -> list[tuple[str, dict]]:
+    change = {"file_path": str(file), "old_string": "far away", "new_string": "nearby"}
+    return [("Read", {"file_path": str(file)}), ("Edit", change)]
+
+
+AGENTS = (
+    Agent(
+        name="Claude Code",
+        package="@anthropic-ai/claude-code",
+        model="agent",
+        surface="/messages",
+        command=_claude_code,
+        environment=_claude_environment,
+        calls=_claude_calls,
+    ),
+)
+
+
+def player(agent: Agent, file: Path) -> Callable[[Arrived], Played]:
+    """The model: as many tool calls as there are steps, then a last word."""
+    steps = agent.calls(file)
+
+    def play(arrived: Arrived) -> Played:
+        body = arrived.json
+        names = {tool["function"]["name"] for tool in body.get("tools", ())}
+        done = sum(message["role"] == "tool" for message in body["messages"])
+        if done < len(steps) and steps[done][0] in names:
+            return _chunks(call=steps[done], number=done)
+        return _chunks(text=DONE)
+
+    return play
+
+
+def _chunks(*, text: str = "", call: tuple[str, dict] | None = None, number: int = 0) -> Played:
+    head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    delta: dict = {"role": "assistant", "content": text or None}
+    if call is not None:
+        function = {"name": call[0], "arguments": json.dumps(call[1])}
+        made = {"index": 0, "id": f"call_{number}", "type": "function", "function": function}
+        delta["tool_calls"] = [made]
+    reason = "stop" if call is None else "tool_calls"
+    usage = {"prompt_tokens": 900, "completion_tokens": 20, "total_tokens": 920}
+    chunks = [
+        {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
+        {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]},
+        {**head, "choices": [], "usage": usage},
+    ]
+    return natives.sse([(None, chunk) for chunk in chunks], "data: [DONE]\n\n")
+
+
+def work(agent: Agent, home: Path, folder: Path, root: str, key: str) -> tuple[str, str]:
+    """Let the agent do the task in `folder`: "yes", or what went wrong; and what it said."""
+    file = folder / FILE
+    try:
+        done = subprocess.run(
+            agent.command(home),
+            cwd=folder,
+            env={
+                "PATH": "/usr/local/bin:/usr/bin:/bin",
+                "HOME": str(folder / "home"),
+                **agent.environment(root, key),
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_RUN_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return "no: it took too long", ""
+    said = done.stdout + done.stderr
+    if file.read_text() != AFTER:
+        return f"no: the file is unchanged ({said.strip()[-200:]})", said
+    return ("yes" if DONE in said else "no: it did not hear the last word"), said
