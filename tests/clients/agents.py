@@ -24,20 +24,21 @@ _RUN_S = 150
 class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """One agent: its package, how it is started, and how its model calls its tools.
 
-    `command` is after (root URL, key, folder of its environment), `calls` after the
-    path of the file: the tool and its arguments for each step.
+    `command` and `environment` are made from the folder of its environment and the
+    gateway's root URL (and key). `steps` are made from the path of the file: for each
+    step the tools that may do it, each with its arguments, the first known one counts.
     """
 
     name: str
     package: str
     model: str
     surface: str
-    command: Callable[[Path], list[str]]
+    command: Callable[[Path, str], list[str]]
     environment: Callable[[str, str], dict[str, str]]
-    calls: Callable[[Path], list[tuple[str, dict]]]
+    steps: Callable[[Path], list[list[tuple[str, dict]]]]
 
 
-def _claude_code(home: Path) -> list[str]:
+def _claude_code(home: Path, root: str) -> list[str]:
     return [
         str(home / "node_modules/.bin/claude"), "-p", TASK, "--allowedTools", "Read,Edit",
         "--permission-mode", "acceptEdits", "--output-format", "json", "--model", "openai/agent",
@@ -55,9 +56,40 @@ def _claude_environment(root: str, key: str) -> dict[str, str]:
     }
 
 
-def _claude_calls(file: Path) -> list[tuple[str, dict]]:
+def _claude_steps(file: Path) -> list[list[tuple[str, dict]]]:
     change = {"file_path": str(file), "old_string": "far away", "new_string": "nearby"}
-    return [("Read", {"file_path": str(file)}), ("Edit", change)]
+    return [[("Read", {"file_path": str(file)})], [("Edit", change)]]
+
+
+def _codex(home: Path, root: str) -> list[str]:
+    provider = (
+        f'{{name="portico",base_url="{root}/api/v1",env_key="PORTICO_KEY",wire_api="responses"}}'
+    )
+    return [
+        str(home / "node_modules/.bin/codex"), "exec", "-m", "openai/agent",
+        "-c", 'model_provider="portico"', "-c", f"model_providers.portico={provider}",
+        "-s", "danger-full-access", "--skip-git-repo-check", TASK,
+    ]  # fmt: skip
+
+
+def _codex_steps(file: Path) -> list[list[tuple[str, dict]]]:
+    patch = "\n".join(
+        ["*** Begin Patch", f"*** Update File: {FILE}", "@@", f"-{BEFORE.strip()}",
+         f"+{AFTER.strip()}", "*** End Patch"]
+    )  # fmt: skip
+    return [
+        _shell(f"cat {FILE}"),
+        [("apply_patch", {"input": patch}), *_shell(f"apply_patch <<'EOF'\n{patch}\nEOF")],
+    ]
+
+
+def _shell(command: str) -> list[tuple[str, dict]]:
+    """A command as the shell tools of several versions take it."""
+    return [
+        ("exec_command", {"cmd": command}),
+        ("shell_command", {"command": command}),
+        ("shell", {"command": ["bash", "-lc", command]}),
+    ]
 
 
 AGENTS = (
@@ -68,22 +100,30 @@ AGENTS = (
         surface="/messages",
         command=_claude_code,
         environment=_claude_environment,
-        calls=_claude_calls,
+        steps=_claude_steps,
+    ),
+    Agent(
+        name="Codex",
+        package="@openai/codex",
+        model="agent",
+        surface="/responses",
+        command=_codex,
+        environment=lambda root, key: {"PORTICO_KEY": key},
+        steps=_codex_steps,
     ),
 )
 
 
 def player(agent: Agent, file: Path) -> Callable[[Arrived], Played]:
     """The model: as many tool calls as there are steps, then a last word."""
-    steps = agent.calls(file)
+    steps = agent.steps(file)
 
     def play(arrived: Arrived) -> Played:
         body = arrived.json
         names = {tool["function"]["name"] for tool in body.get("tools", ())}
         done = sum(message["role"] == "tool" for message in body["messages"])
-        if done < len(steps) and steps[done][0] in names:
-            return _chunks(call=steps[done], number=done)
-        return _chunks(text=DONE)
+        known = [call for call in steps[done] if call[0] in names] if done < len(steps) else []
+        return _chunks(call=known[0], number=done) if known else _chunks(text=DONE)
 
     return play
 
@@ -110,7 +150,7 @@ def work(agent: Agent, home: Path, folder: Path, root: str, key: str) -> tuple[s
     file = folder / FILE
     try:
         done = subprocess.run(
-            agent.command(home),
+            agent.command(home, root),
             cwd=folder,
             env={
                 "PATH": "/usr/local/bin:/usr/bin:/bin",

@@ -43,6 +43,11 @@ dialect = "openai_chat"
 [providers.nowhere]
 base_url = "{url}/nowhere/v1"
 
+[providers.answers]
+name = "Azure"
+base_url = "{url}/answers/v1"
+dialect = "openai_responses"
+
 [providers.openai]
 base_url = "{url}/openai/v1"
 api_key = "env:UPSTREAM_SECRET"
@@ -72,6 +77,7 @@ MODELS = (
     ("test/second", "second", "claude-second", "text", TOKENS),
     ("test/chat", "chat", "gpt-test", "text", TOKENS),
     ("test/gemini", "google-ai-studio", "gemini-test", "text", TOKENS),
+    ("test/responses", "answers", "responses-test", "text", TOKENS),
     ("test/limited", "anthropic", "claude-limited", "text", TOKENS),
     ("test/two", "anthropic", "claude-limited", "text", TOKENS),
     ("test/two", "second", "claude-second", "text", TOKENS),

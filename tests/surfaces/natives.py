@@ -240,6 +240,86 @@ def cohere_stream() -> Played:
     return sse(events)
 
 
+# OpenAI responses
+
+_RESPONSES_USAGE = {
+    "input_tokens": PROMPT,
+    "input_tokens_details": {"cached_tokens": CACHED},
+    "output_tokens": OUTPUT,
+    "output_tokens_details": {"reasoning_tokens": 0},
+    "total_tokens": PROMPT + OUTPUT,
+}
+
+
+def _response(output: list[dict], *, status: str = "completed") -> dict:
+    return {
+        "id": "resp_1", "object": "response", "created_at": 1, "status": status,
+        "completed_at": 2 if status == "completed" else None, "error": None,
+        "incomplete_details": None, "instructions": None, "max_output_tokens": None,
+        "max_tool_calls": None, "model": "m", "output": output, "parallel_tool_calls": True,
+        "previous_response_id": None, "prompt_cache_key": None, "background": False,
+        "reasoning": {"effort": None, "summary": None}, "safety_identifier": None,
+        "service_tier": "default", "store": False, "temperature": 1.0, "top_p": 1.0,
+        "text": {"format": {"type": "text"}, "verbosity": "medium"}, "tool_choice": "auto",
+        "tools": [], "top_logprobs": 0, "truncation": "disabled", "user": None, "metadata": {},
+        "presence_penalty": 0, "frequency_penalty": 0,
+        "usage": _RESPONSES_USAGE if status == "completed" else None,
+    }  # fmt: skip
+
+
+def _said(text: str) -> dict:
+    part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    return {
+        "type": "message", "id": "msg_1", "status": "completed", "role": "assistant",
+        "content": [part],
+    }  # fmt: skip
+
+
+def _called(number: int, *, arguments: str | None = None) -> dict:
+    name, given = CALLS[number]
+    return {
+        "type": "function_call", "id": f"fc_{number}", "call_id": f"call_{number}", "name": name,
+        "arguments": json.dumps(given) if arguments is None else arguments,
+        "status": "completed" if arguments is None else "in_progress",
+    }  # fmt: skip
+
+
+def responses_whole() -> Played:
+    return whole(_response([_said("".join(TEXT)), _called(0), _called(1)]))
+
+
+def responses_stream() -> Played:
+    events: list[tuple[str | None, object]] = []
+
+    def add(kind: str, **fields: object) -> None:
+        name = f"response.{kind}"
+        events.append((name, {"type": name, "sequence_number": len(events), **fields}))
+
+    begun = _response([], status="in_progress")
+    add("created", response=begun)
+    add("in_progress", response=begun)
+    empty = {**_said(""), "status": "in_progress", "content": []}
+    at = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    add("output_item.added", output_index=0, item=empty)
+    part = _said("")["content"][0]
+    add("content_part.added", **at, part=part)
+    for text in TEXT:
+        add("output_text.delta", **at, delta=text, logprobs=[])
+    add("output_text.done", **at, text="".join(TEXT), logprobs=[])
+    add("content_part.done", **at, part={**part, "text": "".join(TEXT)})
+    add("output_item.done", output_index=0, item=_said("".join(TEXT)))
+    for n in (0, 1):
+        call = {"item_id": f"fc_{n}", "output_index": n + 1}
+        arguments = json.dumps(CALLS[n][1])
+        add("output_item.added", output_index=n + 1, item=_called(n, arguments=""))
+        for fragment in (arguments[:6], arguments[6:]):
+            add("function_call_arguments.delta", **call, delta=fragment)
+        add("function_call_arguments.done", **call, name=CALLS[n][0], arguments=arguments)
+        add("output_item.done", output_index=n + 1, item=_called(n))
+    add("completed", response=_response([_said("".join(TEXT)), _called(0), _called(1)]))
+    return sse(events)
+
+
 NATIVES: dict[str, Native] = {
     "openai_chat": Native(
         provider="openai", upstream="grid-chat", whole=chat_whole, stream=chat_stream
@@ -255,6 +335,12 @@ NATIVES: dict[str, Native] = {
         upstream="grid-gemini",
         whole=gemini_whole,
         stream=gemini_stream,
+    ),
+    "openai_responses": Native(
+        provider="answers",
+        upstream="grid-responses",
+        whole=responses_whole,
+        stream=responses_stream,
     ),
     "cohere_chat": Native(
         provider="cohere",

@@ -31,6 +31,7 @@ BODIES: dict[str, dict] = {
     "/chat/completions": {"model": "test/chat", "messages": HI},
     "/completions": {"model": "test/chat", "prompt": "Hi"},
     "/messages": {"model": "anthropic/claude-haiku-4.5", "max_tokens": 100, "messages": HI},
+    "/responses": {"model": "test/chat", "input": "Hi"},
     "/embeddings": {"model": "test/embed", "input": "Hi"},
     "/rerank": {"model": "test/rerank", "query": "Hi", "documents": ["Hello", "Bye"]},
     "/images": _IMAGES,

@@ -23,6 +23,7 @@ from portico.server.surfaces import (
     messages,
     models,
     rerank,
+    responses,
 )
 from portico.server.surfaces.route import EXPLAIN
 from portico.vocabulary import Principal
@@ -33,6 +34,7 @@ ROUTES: tuple[Route, ...] = (
     chat.CHAT,
     completions.COMPLETIONS,
     messages.MESSAGES,
+    responses.RESPONSES,
     messages.COUNT_TOKENS,
     embeddings.EMBEDDINGS,
     rerank.RERANK,

@@ -16,6 +16,9 @@ _COUNTS = (
     "input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens",
 )  # fmt: skip
 
+_TIERS = frozenset({"standard", "priority", "batch"})
+"""What this API calls its tiers; others have more names for the usual one."""
+
 
 def merge_usage(known: JsonObject, more: object) -> JsonObject:
     """Return `known` with the members of `more` that say something."""
@@ -70,7 +73,7 @@ def encode_usage(usage: Usage, service_tier: str | None = None) -> JsonObject:
         "server_tool_use": (
             {"web_search_requests": searches, "web_fetch_requests": 0} if searches else None
         ),
-        "service_tier": service_tier or "standard",
+        "service_tier": service_tier if service_tier in _TIERS else "standard",
         "inference_geo": None,
     }
 

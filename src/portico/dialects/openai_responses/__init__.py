@@ -28,6 +28,7 @@ DIALECT = Dialect(
     stream_encoder=ResponseEncoder,
     decode_error=decode_error,
     encode_error=encode_error,
+    keep_alive=b": \n\n",
     rewriter=ResponseRewriter,
     rewrite_response=rewrite_response,
     path=lambda _model, _streams: "/responses",
