@@ -1,8 +1,4 @@
-"""Coding agents on a scripted task: read a file, edit it, say so. The model is played.
-
-The provider speaks the chat dialect, so that everything an agent sends and
-needs passes a translation.
-"""
+"""Coding agents on a scripted task: read a file, edit it, say so. The model is played."""
 
 import json
 import subprocess
@@ -33,6 +29,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     package: str
     model: str
     surface: str
+    upstream: str = "chat"
     command: Callable[[Path, str], list[str]]
     environment: Callable[[str, str], dict[str, str]]
     steps: Callable[[Path], list[list[tuple[str, dict]]]]
@@ -66,7 +63,7 @@ def _codex(home: Path, root: str) -> list[str]:
         f'{{name="portico",base_url="{root}/api/v1",env_key="PORTICO_KEY",wire_api="responses"}}'
     )
     return [
-        str(home / "node_modules/.bin/codex"), "exec", "-m", "openai/agent",
+        str(home / "node_modules/.bin/codex"), "exec", "-m", "answers/agent-responses",
         "-c", 'model_provider="portico"', "-c", f"model_providers.portico={provider}",
         "-s", "danger-full-access", "--skip-git-repo-check", TASK,
     ]  # fmt: skip
@@ -105,8 +102,9 @@ AGENTS = (
     Agent(
         name="Codex",
         package="@openai/codex",
-        model="agent",
+        model="agent-responses",
         surface="/responses",
+        upstream="Responses",
         command=_codex,
         environment=lambda root, key: {"PORTICO_KEY": key},
         steps=_codex_steps,
@@ -120,10 +118,15 @@ def player(agent: Agent, file: Path) -> Callable[[Arrived], Played]:
 
     def play(arrived: Arrived) -> Played:
         body = arrived.json
-        names = {tool["function"]["name"] for tool in body.get("tools", ())}
-        done = sum(message["role"] == "tool" for message in body["messages"])
+        names = {(tool.get("function") or tool).get("name") for tool in body.get("tools", ())}
+        turns = body["messages"] if "messages" in body else body["input"]
+        done = sum(
+            turn.get("role") == "tool" or turn.get("type") == "function_call_output"
+            for turn in turns
+        )
         known = [call for call in steps[done] if call[0] in names] if done < len(steps) else []
-        return _chunks(call=known[0], number=done) if known else _chunks(text=DONE)
+        tell = _chunks if "messages" in body else _response
+        return tell(call=known[0], number=done) if known else tell(text=DONE)
 
     return play
 
@@ -143,6 +146,39 @@ def _chunks(*, text: str = "", call: tuple[str, dict] | None = None, number: int
         {**head, "choices": [], "usage": usage},
     ]
     return natives.sse([(None, chunk) for chunk in chunks], "data: [DONE]\n\n")
+
+
+def _response(*, text: str = "", call: tuple[str, dict] | None = None, number: int = 0) -> Played:
+    """The same as a stream of the Responses API."""
+    if call is None:
+        part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+        item: dict = {"type": "message", "id": "msg_1", "role": "assistant", "content": [part]}
+    else:
+        item = {
+            "type": "function_call",
+            "id": f"fc_{number}",
+            "call_id": f"call_{number}",
+            "name": call[0],
+            "arguments": json.dumps(call[1]),
+        }
+    item["status"] = "completed"
+    usage = {
+        "input_tokens": 900,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": 20,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 920,
+    }
+    response = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m"}
+    begun = {**response, "status": "in_progress", "output": [], "usage": None}
+    ended = {**response, "status": "completed", "output": [item], "usage": usage}
+    events: list[dict] = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": ended},
+    ]
+    return natives.sse([(e["type"], {**e, "sequence_number": n}) for n, e in enumerate(events)])
 
 
 def work(agent: Agent, home: Path, folder: Path, root: str, key: str) -> tuple[str, str]:

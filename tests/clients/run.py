@@ -235,13 +235,15 @@ def page(rows: Rows, agents: list[tuple[Agent, str, str]]) -> str:
     lines += [f"{n}. {note}" for n, note in enumerate(notes, 1)]
     lines += [
         "",
-        "Coding agents, each on a scripted task: read a file, edit it, say so, by tool calls. The "
-        "provider behind the gateway speaks the chat dialect.",
+        "Coding agents, each on a scripted task: read a file, edit it, say so, by tool calls.",
         "",
-        "| agent | path | task |",
-        "| --- | --- | --- |",
+        "| agent | path | provider's dialect | task |",
+        "| --- | --- | --- | --- |",
     ]
-    lines += [f"| {a.name} {version} | `{a.surface}` | {how} |" for a, version, how in agents]
+    lines += [
+        f"| {a.name} {version} | `{a.surface}` | {a.upstream} | {how} |"
+        for a, version, how in agents
+    ]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -20,6 +20,11 @@ stream_commit_after_s = 1
 [providers.openai]
 base_url = "{url}/openai/v1"
 
+[providers.answers]
+name = "Answers"
+base_url = "{url}/answers/v1"
+dialect = "openai_responses"
+
 [providers.anthropic]
 base_url = "{url}/anthropic/v1"
 """
@@ -251,8 +256,9 @@ def staged(folder: Path) -> Iterator[Stage]:
             MODEL.format(author=case.author, case=name, window=case.window)
             for name, case in CASES.items()
         )
-        agent = MODEL.format(author="openai", case="agent", window=400_000)
-        config += agent.replace("4096", "64000")
+        for author, name in (("openai", "agent"), ("answers", "agent-responses")):
+            agent = MODEL.format(author=author, case=name, window=400_000)
+            config += agent.replace("4096", "64000")
         gateway = Gateway(folder, config)
         try:
             gateway.start()
