@@ -22,10 +22,17 @@ from portico.routing.facts import Candidate
 from portico.routing.health import Observation
 from portico.routing.tool_calls import broken_call
 from portico.tokens import estimate_tokens
-from portico.vocabulary import AttemptRecord, ChatResponse, Cost, Finish, Usage
+from portico.vocabulary import AttemptRecord, ChatResponse, Choice, Cost, Finish, Usage
 
 _CHARS_PER_TOKEN = 4
 _NO_QUIRKS = Quirks()
+
+
+def _written_chars(choice: Choice) -> int:
+    """What the model wrote of an answer: thoughts and arguments count as much as text."""
+    thoughts = sum(len(item.text or item.summary or "") for item in choice.reasoning)
+    arguments = sum(len(call.arguments) for call in choice.tool_calls)
+    return len(choice.content or "") + thoughts + arguments
 
 
 class Seen:
@@ -76,7 +83,7 @@ class Seen:
         elif self.response is not None:
             if head.billed is not None:
                 return head.billed
-            chars = sum(len(choice.content or "") for choice in self.response.choices)
+            chars = sum(map(_written_chars, self.response.choices))
         else:
             return None
         if not chars:

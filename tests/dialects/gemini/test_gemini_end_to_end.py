@@ -105,3 +105,16 @@ async def test_a_refused_key_is_the_gateways_trouble_and_is_not_shown(upstream, 
 
     assert status == 502
     assert SECRET.encode() not in out
+
+
+async def test_a_call_that_the_upstream_did_not_count_is_estimated_and_charged(upstream, ask):
+    call = {"functionCall": {"name": "add", "args": {"numbers": list(range(50))}}}
+    answer = {"candidates": [{"content": {"parts": [call]}, "finishReason": "STOP"}]}
+    upstream.replies(json.dumps(answer).encode(), "application/json")
+
+    status, out = await ask()
+
+    usage = json.loads(out)["usage"]
+    assert status == 200
+    assert usage["completion_tokens"] > 10
+    assert usage["cost"] > 0
