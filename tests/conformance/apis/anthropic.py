@@ -460,5 +460,5 @@ API = Api(
     client_request=client_request,
     understand=understand,
     as_served=as_sent_events,
-    slugs={"bedrock": "anthropic", "vertex": "anthropic"},
+    slugs={"bedrock": "anthropic", "vertex": "google-vertex-anthropic"},
 )

@@ -191,5 +191,5 @@ API = Api(
     usage=usage,
     client_request=client_request,
     understand=understand,
-    slugs={"google": "google-ai-studio", "vertex": "google-ai-studio"},
+    slugs={"google": "google-ai-studio", "vertex": "google-vertex"},
 )
