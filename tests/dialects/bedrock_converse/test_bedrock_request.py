@@ -282,6 +282,18 @@ def test_a_document_never_stands_without_a_text():
     assert blocks[0] == {"text": "q3"}
 
 
+def test_a_document_beside_the_text_of_another_message_needs_no_other():
+    document = file(filename="q3.csv", file_data="data:text/csv;base64,YQ==")
+    messages = [
+        {"role": "user", "content": "Read this."},
+        {"role": "user", "content": [document]},
+    ]
+
+    body, _ = sent(messages=messages)
+
+    assert [next(iter(block)) for block in body["messages"][0]["content"]] == ["text", "document"]
+
+
 @pytest.mark.parametrize(
     ("part", "why"),
     [

@@ -70,7 +70,10 @@ class Turns:
             elif message.role == "assistant":
                 self._turn("assistant", self._assistant(message))
             else:
-                self._turn("user", _with_text(self._content(message)))
+                self._turn("user", self._content(message))
+        for role, groups in self._turns:
+            if role == "user":
+                _add_text(groups)
         if not self._turns and self.system:
             self._turn("user", [[block] for block in self.system])
             self.system = []
@@ -191,12 +194,12 @@ def _append_blank(groups: list[Group], blank: str) -> None:
         groups[-1][0]["text"] += blank
 
 
-def _with_text(groups: list[Group]) -> list[Group]:
+def _add_text(groups: list[Group]) -> None:
     """A document needs a text beside it; its own name is the least that can be said."""
-    documents = [group[0]["document"] for group in groups if "document" in group[0]]
-    if documents and not any("text" in group[0] for group in groups):
-        return [[{"text": documents[0]["name"]}], *groups]
-    return groups
+    places = [place for place, group in enumerate(groups) if "document" in group[0]]
+    if places and not any("text" in group[0] for group in groups):
+        name = groups[places[0]][0]["document"]["name"]
+        groups.insert(places[0], [{"text": name}])
 
 
 def _input(call: ToolCall) -> object:
