@@ -1,6 +1,6 @@
 """The APIs of the corpus whose dialect the gateway speaks: a new one is a module and a line."""
 
-from tests.conformance.apis import anthropic, cohere, converse, gemini, openai_chat
+from tests.conformance.apis import anthropic, cohere, converse, gemini, openai_chat, responses
 from tests.conformance.apis.base import Api
 
 APIS: dict[str, Api] = {
@@ -11,6 +11,7 @@ APIS: dict[str, Api] = {
         gemini.API,
         cohere.API,
         converse.API,
+        responses.API,
     )
 }
 
