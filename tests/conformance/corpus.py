@@ -152,3 +152,13 @@ def client_request(
         body.pop("stream", None)
         body.pop("stream_options", None)
     return body
+
+
+def mark_reasoning(body: JsonObject, family: str | None) -> None:
+    """Let the signed reasoning of a chat request be of `family`, as its provider's is; in place."""
+    if family is None:
+        return
+    for message in body["messages"]:
+        for detail in message.get("reasoning_details") or ():
+            if "format" in detail:
+                detail["format"] = family

@@ -29,6 +29,7 @@ from tests.conformance.corpus import (
     Unreadable,
     all_records,
     client_request,
+    mark_reasoning,
     read_records,
 )
 from tests.conformance.gateway import (
@@ -122,6 +123,7 @@ class Run:
         pair = self._pairs.get(number)
         if pair is None:
             asked = client_request(record, model, self.api.client_request)
+            mark_reasoning(asked, self.api.formats.get(record.provider))
         else:
             asked = {**pair_request(pair), "model": model}
         exchange = Exchange(

@@ -6,7 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.corpus import Record, Unreadable, client_request, read_records, to_record
+from tests.conformance.corpus import (
+    Record,
+    Unreadable,
+    client_request,
+    mark_reasoning,
+    read_records,
+    to_record,
+)
 
 
 def _row(**fields: Any) -> dict[str, Any]:
@@ -62,3 +69,14 @@ def test_the_record_decides_whether_its_request_streams() -> None:
     assert asked == {"messages": [{"role": "user"}], "model": "m", "seed": 1}
     assert streamed["stream"] is True
     assert len(streamed["messages"]) == 1
+
+
+def test_signed_reasoning_is_of_its_providers_family() -> None:
+    details = [{"data": "x", "format": "a"}, {"text": "hm"}]
+    body = {"messages": [{"role": "user"}, {"role": "assistant", "reasoning_details": details}]}
+
+    mark_reasoning(body, None)
+    assert details[0]["format"] == "a"
+    mark_reasoning(body, "b")
+
+    assert details == [{"data": "x", "format": "b"}, {"text": "hm"}]

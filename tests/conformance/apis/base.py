@@ -21,6 +21,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     client_request: a recorded request -> the chat request that means the same; None: ask anything
     understand: a request of this API -> what it asks; None where the bodies themselves are compared
     slugs: the corpus' name of a provider -> the gateway's provider that speaks this API
+    formats: the corpus' name of a provider -> the family of its signed reasoning, where that
+        is not the API's usual one
     as_served: a record -> as the upstream serves it, where that is not as it was recorded
     """
 
@@ -32,6 +34,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     understand: Callable[[JsonObject], Asked] | None
     slugs: dict[str, str]
     as_served: Callable[[Record], Record] | None = None
+    formats: dict[str, str] = {}
 
 
 def failed_at_once(body: bytes, status: int) -> Native | None:

@@ -180,4 +180,5 @@ API = Api(
     client_request=client_request,
     understand=understand,
     slugs={},
+    formats={"xai": "xai-responses-v1"},
 )
