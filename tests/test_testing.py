@@ -17,8 +17,9 @@ from portico.cassette import Cassette, Frame, Interaction, RecordedRequest, Reco
 from portico.cassette.govcr import write
 from portico.jsonio import dumps
 from portico.keys import issue
-from portico.settings import ConfigError
+from portico.settings import ConfigError, Secret
 from portico.testing import GatewayThread, ReplayGateway
+from portico.wiring import parts_of
 
 JSON = (("Content-Type", "application/json"),)
 SSE = (("Content-Type", "text/event-stream"),)
@@ -257,6 +258,49 @@ async def test_what_is_missing_is_told_at_the_start(tmp_path):
         await ReplayGateway(tmp_path / "nothing.yaml").start()
     with pytest.raises(ConfigError, match="there are no cassettes"):
         GatewayThread(ReplayGateway(tmp_path / "nothing.yaml")).__enter__()
+
+
+async def test_settings_that_want_a_providers_key_replay_without_it(tmp_path):
+    path = tmp_path / "tape.yaml"
+    response = WELL.response
+    request = msgspec.structs.replace(
+        WELL.request,
+        url="https://proxy.example/v1/chat/completions",
+        body=dumps({"model": "gpt-4o-mini", "stream": True, "messages": HELLO}),
+    )
+    one = msgspec.structs.replace(WELL, request=request, response=response)
+    path.write_bytes(write(Cassette(interactions=(one,))))
+    config = tmp_path / "portico.toml"
+    config.write_text(
+        '[providers.openai]\nenabled = true\nbase_url = "https://proxy.example/v1"\n'
+        "[providers.groq]\nenabled = true\n"
+        '[providers.deepseek]\napi_key = "env:NOT_SET"\n'
+    )
+
+    async with ReplayGateway(path, config=config) as running:
+        asking = httpx.AsyncClient(transport=running.transport)
+        body = {"model": "openai/gpt-4o-mini", "messages": HELLO, "stream": True}
+        reply = await asking.post(f"{running.base_url}/chat/completions", json=body)
+
+    assert "two." in reply.text
+    assert '"provider":"OpenAI"' in reply.text
+
+
+def test_of_a_key_of_several_texts_the_secret_ones_are_taken_out():
+    key = Secret(
+        dumps(
+            {
+                "type": "service_account",
+                "private_key": "begin",
+                "token_uri": "https://a.example",
+                "region": "eu",
+                "secret_access_key": "s",
+            }
+        ).decode()
+    )
+
+    assert parts_of(key) == ["begin", "s"]
+    assert parts_of(Secret("plain")) == ["plain"]
 
 
 async def test_what_can_spend_money_lets_nobody_in_from_elsewhere(tape):

@@ -133,7 +133,7 @@ async def assemble_replay(
             keys are there that must not be.
         OSError: the data directory cannot be used.
     """
-    resolved = resolve_providers(settings, environ)
+    resolved = resolve_providers(settings, _with_stand_ins(settings, environ))
     _check_keys(resolved, options)
     cassettes = [] if options.mode == "all" else read_cassettes(options.path)
     if not cassettes and options.mode == "none":
@@ -176,6 +176,17 @@ async def assemble_replay(
         rng=Random(_SEED),  # the same requests shall be routed the same way
     )
     return await _as_replay(assembly, settings, options, found, client, tapes, free)
+
+
+def _with_stand_ins(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment, with `NO_KEY` for the built-in providers that the settings name."""
+    named = (PROVIDERS[slug] for slug in settings.providers if slug in PROVIDERS)
+    missing = {
+        provider.key_env[0]: NO_KEY
+        for provider in named
+        if provider.key_env and not any(environ.get(name) for name in provider.key_env)
+    }
+    return {**environ, **missing}
 
 
 def _check_keys(resolved: ResolvedProviders, options: ReplayOptions) -> None:

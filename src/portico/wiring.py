@@ -5,6 +5,7 @@ be called.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable, Mapping
 from importlib import resources as package_files
@@ -57,6 +58,7 @@ NO_KEY = "none"
 """What stands for a provider's key where recordings answer."""
 
 _PROBE_S = 0.3
+_SECRET_PART = re.compile(r"(key|secret|token|password)(?!_ur[il])")
 _FACTS = (
     "privacy_policy_url", "terms_of_service_url", "status_page_url", "headquarters", "datacenters",
 )  # fmt: skip
@@ -260,14 +262,14 @@ def redactor_of(settings: Settings, resolved: ResolvedProviders) -> Redactor:
 
 
 def parts_of(key: Secret) -> list[str]:
-    """The texts that a provider's key consists of: one, or those of a JSON object."""
+    """The secret texts that a provider's key consists of: one, or some of a JSON object."""
     try:
         parts = loads(key.reveal())
     except JsonError:
         parts = None
     if not isinstance(parts, dict):
         return [key.reveal()]
-    return [str(text) for name, text in parts.items() if name != "region"]
+    return [str(text) for name, text in parts.items() if _SECRET_PART.search(name)]
 
 
 def wish_of(settings: Settings) -> Wish:
