@@ -7,9 +7,11 @@ import secrets
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import httpx
 import pytest
@@ -319,7 +321,7 @@ def test_there_must_be_something_to_replay(tmp_path):
 
 
 def test_at_recorded_pace_the_time_between_frames_is_as_recorded(tmp_path, upstream):
-    """The machine may be busy: what counts is the best of several runs."""
+    """The machine may be busy: the best of several runs counts, less what sleeping is late by."""
     words = [f"w{n:02} " for n in range(40)]
     upstream.play(Script(chunk_interval_s=0.02, default=Step(chunks=tuple(words))))
     with recording(tmp_path, upstream) as running:
@@ -327,11 +329,40 @@ def test_at_recorded_pace_the_time_between_frames_is_as_recorded(tmp_path, upstr
     [one] = tape(tmp_path)
     recorded = pauses_s(frames_of(one.response), words)
 
+    errors_s = []
     with replaying(tmp_path, "--pace", "recorded") as running:
-        runs = [pauses_s(heard(running), words) for _ in range(4)]
+        while len(errors_s) < 8 and not any(error_s <= 0.005 for error_s in errors_s):
+            with Lateness() as machine:
+                replayed = pauses_s(heard(running), words)
+            errors_s.append(p95_error_s(recorded, replayed) - machine.p95_s)
 
     assert sum(recorded) > 0.5
-    assert min(p95_error_s(recorded, run) for run in runs) <= 0.005
+    assert min(errors_s) <= 0.005
+
+
+class Lateness:
+    """How late a thread wakes from short sleeps while the context lasts."""
+
+    def __enter__(self) -> Self:
+        self._late_s = [0.0]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._sleep)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    @property
+    def p95_s(self) -> float:
+        return sorted(self._late_s)[int(len(self._late_s) * 0.95)]
+
+    def _sleep(self) -> None:
+        while not self._over.is_set():
+            began_s = time.perf_counter()
+            time.sleep(0.005)
+            self._late_s.append(time.perf_counter() - began_s - 0.005)
 
 
 def test_a_pace_may_be_any_factor(tmp_path, upstream):
