@@ -36,7 +36,9 @@ from catalog_names import (
     NOT_CHAT,
     ORGANISATIONS,
     OWN_PARAMETERS,
+    RESELLERS,
     TOKENIZERS,
+    TWINS,
 )
 
 TARGET = Path(__file__).parents[1] / "src/portico/data/catalog.json"
@@ -309,6 +311,10 @@ def build(facts: dict[str, dict[str, Any]], on: date) -> Catalog:
     add_openrouter(catalog, sources["openrouter"], listed)
     for source_id, provider in sorted(HOSTS.items()):
         add_host(catalog, names, sources[source_id], provider)
+    for provider, source_id in sorted(RESELLERS.items()):
+        add_known(catalog, sources[source_id], provider)
+    for provider, (other, slugs) in sorted(TWINS.items()):
+        add_twin(catalog, provider, other, slugs)
     for source_id, source in sorted(sources.items()):
         if source_id.startswith("huggingface_"):
             add_hugging_face(catalog, names, source)
@@ -337,6 +343,24 @@ def add_host(catalog: Catalog, names: Names, source: Any, provider: str) -> None
             catalog.left_out.append(f"{provider} {native}: author not known")
         elif native.lower() == info.id.lower() or slug in names.slugs or native in explicit:
             catalog.add(slug, info, provider, native)
+
+
+def add_known(catalog: Catalog, source: Any, provider: str) -> None:
+    """Add what a provider serves under the ids that are known, and nothing else."""
+    for native, slug in KNOWN_SLUGS[provider].items():
+        info = source.find_model(native)
+        if info is None:
+            catalog.left_out.append(f"{provider} {native}: no price")
+        else:
+            catalog.add(slug, info, provider, native)
+
+
+def add_twin(catalog: Catalog, provider: str, other: str, slugs: re.Pattern[str]) -> None:
+    """Add what a provider serves as another one does: the same ids at the same prices."""
+    for slug, model in catalog.models.items():
+        endpoint = model["endpoints"].get(other)
+        if endpoint is not None and slugs.search(slug):
+            model["endpoints"][provider] = {**endpoint, "provider": provider}
 
 
 def add_hugging_face(catalog: Catalog, names: Names, source: Any) -> None:

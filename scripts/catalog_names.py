@@ -28,12 +28,24 @@ HOSTS = {
     "zai": "z-ai",
 }
 
+# Providers that sell the same models at the prices of another source's rows, by their KNOWN_SLUGS.
+RESELLERS = {
+    "google-vertex-anthropic": "google",
+}
+
+# Providers that have the models of another one under the same ids, and which of their slugs.
+TWINS = {
+    "google-vertex": ("google-ai-studio", re.compile(r"^google/gemini-")),
+}
+
 # Providers that serve their own models under bare names, and the author in their slugs.
 FIRST_PARTY = {
     "anthropic": "anthropic",
     "cohere": "cohere",
     "deepseek": "deepseek",
     "google-ai-studio": "google",
+    "google-vertex": "google",
+    "google-vertex-anthropic": "anthropic",
     "minimax": "minimax",
     "mistral": "mistralai",
     "moonshotai": "moonshotai",
@@ -164,6 +176,28 @@ KNOWN_SLUGS = {
         "accounts/fireworks/models/llama4-maverick-instruct-basic": "meta-llama/llama-4-maverick",
         "accounts/fireworks/models/nemotron-3-ultra-nvfp4": "nvidia/nemotron-3-ultra-550b-a55b",
         "accounts/fireworks/models/ember-1": "fireworks/ember-1",
+    },
+    "google-vertex-anthropic": {
+        "claude-3-haiku@20240307": "anthropic/claude-3-haiku",
+        "claude-3-5-haiku@20241022": "anthropic/claude-3.5-haiku",
+        "claude-3-7-sonnet@20250219": "anthropic/claude-3.7-sonnet",
+        "claude-sonnet-4@20250514": "anthropic/claude-sonnet-4",
+        "claude-opus-4@20250514": "anthropic/claude-opus-4",
+        "claude-opus-4-1@20250805": "anthropic/claude-opus-4.1",
+        "claude-sonnet-4-5@20250929": "anthropic/claude-sonnet-4.5",
+        "claude-haiku-4-5@20251001": "anthropic/claude-haiku-4.5",
+        "claude-opus-4-5@20251101": "anthropic/claude-opus-4.5",
+        "claude-opus-4-6": "anthropic/claude-opus-4.6",
+        "claude-sonnet-4-6": "anthropic/claude-sonnet-4.6",
+        "claude-opus-4-7": "anthropic/claude-opus-4.7",
+        "claude-opus-4-8": "anthropic/claude-opus-4.8",
+        "claude-opus-5": "anthropic/claude-opus-5",
+        "claude-opus-5-5": "anthropic/claude-opus-5.5",
+        "claude-sonnet-5-5": "anthropic/claude-sonnet-5.5",
+        "claude-haiku-5-5": "anthropic/claude-haiku-5.5",
+        "claude-fable-5": "anthropic/claude-fable-5",
+        "claude-fable-5-1": "anthropic/claude-fable-5.1",
+        "claude-fable-5-2": "anthropic/claude-fable-5.2",
     },
     "groq": {
         "gemma2-9b-it": "google/gemma-2-9b-it",

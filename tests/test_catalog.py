@@ -391,3 +391,31 @@ def test_a_record_in_another_dialect_keeps_only_what_holds_there():
     assert (other.base_url, other.dialect) == ("http://x", "openai_responses")
     assert (other.renamed_parameters, other.patch_chunk) == ({}, None)
     assert not other.reasoning_outside_completion
+
+
+def test_an_endpoint_may_take_other_parameters_than_listings_say_of_its_model():
+    made = build_snapshot(SHIPPED, {slug: PROVIDERS[slug] for slug in ("cohere", "openrouter")})
+
+    takes = {e.provider: e.supported_parameters for e in made.models["cohere/command-a"].endpoints}
+
+    assert "tools" in takes["cohere"]
+    assert "tools" not in takes["openrouter"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "slug", "upstream_model"),
+    [
+        ("google-vertex", "google/gemini-2.5-flash", "gemini-2.5-flash"),
+        (
+            "google-vertex-anthropic",
+            "anthropic/claude-sonnet-4.5",
+            "claude-sonnet-4-5@20250929",
+        ),
+    ],
+)
+def test_models_of_google_cloud_have_the_ids_they_have_there(provider, slug, upstream_model):
+    made = build_snapshot(SHIPPED, {provider: PROVIDERS[provider]})
+
+    (endpoint,) = made.models[slug].endpoints
+    assert endpoint.upstream_model == upstream_model
+    assert endpoint.pricing.prompt_picousd > 0

@@ -1,7 +1,8 @@
 """Gemini through Google Cloud: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
 
 The key is the JSON file of a service account or a user, or an API key; for the latter alone
-(express mode) `base_url` is `https://aiplatform.googleapis.com/v1/publishers/google`.
+(express mode) `base_url` is `https://aiplatform.googleapis.com/v1/publishers/google`. The
+catalogue has the prices of the global location; single regions can cost more.
 """
 
 from portico.providers.base import (

@@ -10,18 +10,11 @@ from urllib.parse import quote
 
 from portico.jsonio import JsonError, loads
 from portico.providers.signing import aws_sigv4, azure, google
-from portico.providers.signing.base import Headers, Outgoing, Scheme, with_headers
+from portico.providers.signing.base import Headers, Outgoing, Scheme, in_header
 
 __all__ = ["SCHEMES", "Headers", "Outgoing", "Scheme", "secrets_in"]
 
 _SHORTEST_SECRET = 16
-
-
-def _in_header(name: str, before: str = "") -> Scheme:
-    def sign(request: Outgoing, credential: str, now_ms: int) -> Outgoing:
-        return with_headers(request, ((name, before + credential),))
-
-    return Scheme(sign=sign, constant=True)
 
 
 def _nothing(request: Outgoing, credential: str, now_ms: int) -> Outgoing:
@@ -36,9 +29,9 @@ def _in_query(request: Outgoing, credential: str, now_ms: int) -> Outgoing:
 
 SCHEMES: Mapping[str, Scheme] = {
     "none": Scheme(sign=_nothing, constant=True),
-    "bearer": _in_header("Authorization", "Bearer "),
-    "x-api-key": _in_header("x-api-key"),
-    "x-goog-api-key": _in_header("x-goog-api-key"),
+    "bearer": Scheme(sign=in_header("Authorization", "Bearer "), constant=True),
+    "x-api-key": Scheme(sign=in_header("x-api-key"), constant=True),
+    "x-goog-api-key": Scheme(sign=in_header("x-goog-api-key"), constant=True),
     "query-key": Scheme(sign=_in_query),
     "aws-sigv4": aws_sigv4.SCHEME,
     "azure": azure.SCHEME,

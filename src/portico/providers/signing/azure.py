@@ -9,7 +9,7 @@ credential is a key, or a JSON object: of an application (`tenant_id`, `client_i
 import re
 
 from portico.jsonio import JsonObject
-from portico.providers.signing.base import Outgoing, Scheme, with_headers
+from portico.providers.signing.base import Scheme, in_header
 from portico.providers.signing.tokens import (
     Source,
     TokenRequest,
@@ -23,10 +23,6 @@ AUTHORITY = "https://login.microsoftonline.com"
 SCOPE = "https://cognitiveservices.azure.com/.default"
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
-
-
-def _key(request: Outgoing, credential: str, now_ms: int) -> Outgoing:
-    return with_headers(request, (("api-key", credential),))
 
 
 def exchange(credential: str, now_ms: int) -> Source | None:
@@ -65,4 +61,4 @@ def _client_credentials(parts: JsonObject) -> TokenRequest:
     )
 
 
-SCHEME = Scheme(sign=_key, exchange=exchange)
+SCHEME = Scheme(sign=in_header("api-key"), exchange=exchange)

@@ -50,3 +50,12 @@ def with_headers(request: Outgoing, headers: Headers) -> Outgoing:
         headers=(*request.headers, *headers),
         body=request.body,
     )
+
+
+def in_header(name: str, before: str = "") -> Sign:
+    """How a key is shown in a header, behind `before`."""
+
+    def sign(request: Outgoing, credential: str, now_ms: int) -> Outgoing:
+        return with_headers(request, ((name, before + credential),))
+
+    return sign

@@ -6,7 +6,7 @@ token; any other text is an API key.
 """
 
 from portico.jsonio import JsonObject, dumps
-from portico.providers.signing.base import Outgoing, Scheme, with_headers
+from portico.providers.signing.base import Scheme, in_header
 from portico.providers.signing.rs256 import jwt, read_key
 from portico.providers.signing.tokens import (
     Source,
@@ -22,10 +22,6 @@ _USUAL = frozenset({TOKEN_URL, "https://accounts.google.com/o/oauth2/token"})
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _LIFETIME_S = 3600  # the longest that is taken
-
-
-def _api_key(request: Outgoing, credential: str, now_ms: int) -> Outgoing:
-    return with_headers(request, (("x-goog-api-key", credential),))
 
 
 def exchange(credential: str, now_ms: int) -> Source | None:
@@ -73,4 +69,4 @@ def assertion(parts: JsonObject, now_ms: int) -> str:
         raise unusable(f"its private_key: {error}") from None
 
 
-SCHEME = Scheme(sign=_api_key, exchange=exchange)
+SCHEME = Scheme(sign=in_header("x-goog-api-key"), exchange=exchange)
