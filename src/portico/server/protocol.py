@@ -141,16 +141,14 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Parser callback: one header."""
+        headers = self.headers
         self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > self.max_header_bytes or len(self.headers) >= self.max_headers:
+        if self._head_bytes > self.max_header_bytes or len(headers) >= self.max_headers:
             self._refuse(
                 431,
                 f"The headers exceed {self.max_header_bytes} bytes or {self.max_headers} lines.",
             )
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
+        headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Parser callback: the head is there, and is checked before anybody acts on it."""
@@ -158,6 +156,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stop_clock()
         version = self.parser.get_http_version()
         names = [name for name, _ in self.headers]
+        if b"expect" in names:
+            expected = [value.lower() for name, value in self.headers if name == b"expect"]
+            self.expect_100_continue = b"100-continue" in expected
         hosts = names.count(b"host")
         if hosts > 1 or (hosts == 0 and version == "1.1"):
             self._refuse(400, "A request has exactly one Host header.")

@@ -22,19 +22,26 @@ from portico.vocabulary import Reservation
 
 _USUAL_PORT = {"http": 80, "https": 443}
 _TARGETS = 512
+_HEADS = 8  # of a URL: keys of its provider, not of every caller who brings one
 _NEXT_ADDRESS_S = 0.25  # RFC 8305, 5: when a name's next address is tried beside the first
 _SAFE = "/%:@!$&'()*+,;=~-._?[]"
+RequestHeaders = tuple[tuple[str, str], ...]
 _FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})
 _NO_BODY_EXPECTED = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
 class _Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A URL taken apart: `line` goes behind the method, `host` is a whole header line."""
+    """A URL taken apart: `line` goes behind the method, `host` is a whole header line.
+
+    `heads` keeps the header lines written last, by the identity of the headers they are of:
+    most requests to one URL carry the very same ones.
+    """
 
     origin: Origin
     line: str
     host: str
     authorization: str = ""
+    heads: dict[int, tuple[RequestHeaders, str]] = {}
 
 
 class Http1Transport:
@@ -205,9 +212,30 @@ def _message(request: UpstreamRequest, target: _Target) -> bytes:
     Raises:
         UpstreamUnavailable: something in the head would break out of its line.
     """
-    lines = [request.method + target.line]
+    headers, body = request.headers, request.body
+    known = target.heads.get(id(headers))
+    if known is not None and known[0] is headers:
+        lines = known[1]
+    else:
+        lines = _header_lines(headers, target)
+        if len(target.heads) >= _HEADS:
+            target.heads.clear()
+        target.heads[id(headers)] = headers, lines
+    if not request.method.isalpha():
+        raise UpstreamUnavailable("The method of the request to the provider is not valid.")
+    head = f"{request.method}{target.line}{lines}"
+    if body or request.method not in _NO_BODY_EXPECTED:
+        head = f"{head}Content-Length: {len(body)}\r\n"
+    try:
+        return b"".join((head.encode(), b"\r\n", body))
+    except UnicodeEncodeError as error:
+        raise UpstreamUnavailable("The request to the provider cannot be written.") from error
+
+
+def _header_lines(headers: RequestHeaders, target: _Target) -> str:
+    lines: list[str] = []
     host, authorization = target.host, target.authorization
-    for name, value in request.headers:
+    for name, value in headers:
         known = name.lower()
         if known in _FRAMING:
             continue
@@ -217,16 +245,10 @@ def _message(request: UpstreamRequest, target: _Target) -> bytes:
             authorization = ""
         lines.append(f"{name}: {value}\r\n")
     if host:
-        lines.insert(1, host)
+        lines.insert(0, host)
     if authorization:
         lines.append(authorization)
-    body = request.body
-    if body or request.method not in _NO_BODY_EXPECTED:
-        lines.append(f"Content-Length: {len(body)}\r\n")
     head = "".join(lines)
     if head.count("\n") != len(lines) or head.count("\r") != len(lines) or "\0" in head:
         raise UpstreamUnavailable("The request to the provider has a line break in its head.")
-    try:
-        return b"".join((head.encode(), b"\r\n", body))
-    except UnicodeEncodeError as error:
-        raise UpstreamUnavailable("The request to the provider cannot be written.") from error
+    return head
