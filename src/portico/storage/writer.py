@@ -23,7 +23,7 @@ GROUP_LIMIT = 128
 _BUSY_TIMEOUT_MS = 200  # short: a waiting group grows, and closing is noticed
 _RETRY_S = 0.1
 _CLOSE_TRIES = 25
-_CHECKPOINT_PAGES = 1_000
+_CHECKPOINT_PAGES = 4_000
 
 _log = logging.getLogger("portico.storage")
 
