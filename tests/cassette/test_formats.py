@@ -239,6 +239,61 @@ def test_tags_that_could_call_code_are_refused(tag):
         load(OLD_TAGS.replace(b"!!python/str 'https://a.example/'", tag.encode()))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "!!python/object/new:_io.BytesIO {state: 5}",
+        "!!python/object/new:_io.BytesIO {state: {a: 1}}",
+        "!!python/object/apply:builtins.iter {args: {a: 1}}",
+    ],
+)
+def test_old_tags_around_something_else_are_refused(body):
+    text = f"interactions: [{{request: {{method: GET, uri: x, body: {body}}}, response: {{}}}}]"
+
+    with pytest.raises(CassetteError, match="expected a list"):
+        load(text.encode())
+
+
+def _aliases(last: str) -> bytes:
+    """A document of a thousand bytes that is a gigabyte with its aliases written out."""
+    lines = ["version: 1", "a0: &a0 [xxxxxxxxxx]", "m0: &m0 {a: 1}"]
+    for n in range(1, 10):
+        lines.append(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]")
+        lines.append(f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 9)}]}}")
+    request = f"{{method: GET, uri: x, parsed_body: {last}}}"
+    lines.append(f"interactions: [{{request: {request}, response: {{status: {{code: 200}}}}}}]")
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("last", ["*a9", "{q: *a9}", "*m9", "[*a9, *a9]"])
+def test_aliases_that_stand_for_far_more_than_there_is_are_refused(last):
+    with pytest.raises(CassetteError, match="aliases"):
+        load(_aliases(last))
+
+
+def test_aliases_for_a_few_values_are_read():
+    text = b"version: 1\nx: &x {a: [1, 2]}\n" + (
+        b"interactions: [{request: {method: GET, uri: x, parsed_body: {b: *x, c: *x}}, "
+        b"response: {status: {code: 200}}}]"
+    )
+
+    assert load(text).interactions[0].request.body == b'{"b":{"a":[1,2]},"c":{"a":[1,2]}}'
+
+
+@pytest.mark.parametrize(
+    "text", [b"a: &a {b: *a}", b"a: &a [*a]", b"a: &a [[[{b: *a}]]]", b"? &a [*a]\n: 1"]
+)
+def test_what_contains_itself_is_refused(text):
+    with pytest.raises(CassetteError, match="contains itself"):
+        load(text)
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b"{a: " * 100_000, b"- " * 20_000 + b"x"])
+def test_bottomless_nesting_is_refused(text):
+    with pytest.raises(CassetteError, match="levels deep"):
+        load(text)
+
+
 def test_what_older_and_changed_recorders_write_is_read():
     text = b"""\
 version: 1

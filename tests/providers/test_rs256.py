@@ -65,6 +65,24 @@ def test_what_is_no_usual_rsa_key_is_refused(text):
         read_key(text)
 
 
+@pytest.mark.parametrize("name", ["e", "dp", "dq", "qinv"])
+def test_a_number_that_would_only_cost_time_is_refused(name):
+    larger = {**numbers(), name: 1 << 20_000 | 1}
+
+    with pytest.raises(ValueError, match="not a usual RSA key"):
+        read_key(pem(pkcs8(larger)))
+
+
+def test_primes_of_very_different_lengths_are_refused():
+    with pytest.raises(ValueError, match="not a usual RSA key"):
+        read_key(pem(pkcs8(numbers(p=P, q=(1 << 1279) - 1))))
+
+
+def test_a_key_that_is_too_long_to_sign_with_in_passing_is_refused():
+    with pytest.raises(ValueError, match="length"):
+        read_key(pem(pkcs8(numbers(p=(1 << 2203) - 1, q=(1 << 2281) - 1))))
+
+
 def test_numbers_that_do_not_belong_together_sign_nothing():
     bad = read_key(pem(pkcs8({**numbers(), "dq": numbers()["dq"] + 2})))
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from portico.errors import UpstreamKeyRefused
 from portico.ports import UpstreamRequest
 from portico.providers.signing import SCHEMES, Outgoing, secrets_in
 
@@ -24,6 +25,17 @@ def test_a_key_in_a_header_stands_behind_the_others(name, header):
 
     assert signed.headers == (("Accept", "*/*"), header)
     assert (signed.method, signed.url, signed.body) == ("POST", REQUEST.url, b"{}")
+
+
+@pytest.mark.parametrize("name", ["bearer", "x-api-key", "x-goog-api-key", "azure", "aws-sigv4"])
+@pytest.mark.parametrize("character", ["\r\n", "\n", "\0", "\x7f"])
+def test_a_key_with_a_control_character_is_refused_as_a_key(name, character):
+    key = f"one{character}X-Other: two"
+
+    with pytest.raises(UpstreamKeyRefused, match="control character") as caught:
+        SCHEMES[name].sign(REQUEST, key, 0)
+
+    assert "two" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

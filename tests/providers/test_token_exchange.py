@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.providers.rsa_vectors import numbers, pem, pkcs8
 
-from portico.errors import UpstreamError, UpstreamUnavailable
+from portico.errors import UpstreamError, UpstreamKeyRefused, UpstreamUnavailable
 from portico.providers.signing import SCHEMES, Outgoing
 from portico.providers.signing.rs256 import read_key
 from portico.providers.signing.tokens import (
@@ -144,7 +144,7 @@ def test_a_user_refreshes():
 def test_a_credential_that_cannot_be_used_says_why_and_shows_nothing(exchange, parts, why):
     credential = parts if isinstance(parts, str) else json.dumps(parts)
 
-    with pytest.raises(UpstreamUnavailable, match=why) as caught:
+    with pytest.raises(UpstreamKeyRefused, match=why) as caught:
         exchange(credential, NOW_MS)
 
     assert caught.value.upstream_status == 401
@@ -195,6 +195,7 @@ def test_no_token_is_a_failure_that_says_whose(status, body, as_status):
         read_token(status, body)
 
     assert caught.value.upstream_status == as_status
+    assert isinstance(caught.value, UpstreamKeyRefused) == (as_status == 401)
     assert caught.value.raw == body.decode()
     if b"invalid" in body:
         assert caught.value.provider_code in {"invalid_grant", "invalid_client"}

@@ -1,7 +1,9 @@
 """YAML as cassettes use it: read safely, old tags included, and written to be read by people.
 
 Nothing in a file can call code. The tags that older recorders left are taken
-one by one for the plain values they stand for; every other one is refused.
+one by one for the plain values they stand for; every other one is refused, and
+so are nesting that the reader would break down under and aliases by which a
+small file stands for a huge one.
 """
 
 import base64
@@ -19,6 +21,9 @@ _CORE_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoad
 _CORE_DUMPER: type[yaml.SafeDumper] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _PYTHON = "tag:yaml.org,2002:python/"
 _UNFOLDED = 1 << 30
+_MOST_LEVELS = 128
+_MOST_REPEATED = 10
+_ALWAYS_ALLOWED = 100_000  # characters
 _UNSAFE = re.compile("[\\r\\x85\\u2028\\u2029\\ufeff]")
 
 
@@ -42,9 +47,67 @@ def load_yaml(text: bytes) -> Any:
     """Read a document.
 
     Raises:
-        YamlError: it is not YAML, not UTF-8, or holds a tag that is not known.
+        YamlError: it is not YAML, not UTF-8, holds a tag that is not known, is
+            nested too deeply, or repeats itself by aliases without end.
     """
-    return yaml.load(text, Loader=_Loader)  # a safe one
+    _check_depth(text)
+    loader: Any = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _check_aliases(root)
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _check_depth(text: bytes) -> None:
+    """
+    Raises:
+        YamlError: it is no YAML up to the place where it is nested too deeply, or it is.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_CORE_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MOST_LEVELS:
+                raise ValueError(f"it is nested more than {_MOST_LEVELS} levels deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _check_aliases(root: Any) -> None:
+    """Refuse a document that is far longer with its aliases written out than as it stands.
+
+    Raises:
+        ValueError: it is, or a part of it contains itself.
+    """
+    full: dict[int, int | None] = {}  # size with aliases written out; None while it is measured
+    written = 0
+    pending = [root]
+    while pending:
+        node = pending[-1]
+        parts = _parts(node)
+        if id(node) not in full:
+            full[id(node)] = None
+            if any(full.get(id(part), 0) is None for part in parts):
+                raise ValueError("a part of it contains itself")
+            pending += [part for part in parts if id(part) not in full]
+            continue
+        pending.pop()
+        if full[id(node)] is None:
+            own = 1 if parts else 1 + len(node.value)
+            full[id(node)] = own + sum(full[id(part)] or 0 for part in parts)
+            written += own
+    if (full[id(root)] or 0) > _MOST_REPEATED * written + _ALWAYS_ALLOWED:
+        raise ValueError("its aliases stand for far more than it says")
+
+
+def _parts(node: Any) -> list[Any]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return node.value if isinstance(node, yaml.SequenceNode) else []
 
 
 def dump_yaml(value: object) -> bytes:
@@ -75,12 +138,18 @@ def _base64(loader: Any, node: Any) -> bytes:
 def _file(loader: Any, node: Any) -> object:
     """A pickled file-like body: its content is the first thing of its state."""
     state = loader.construct_mapping(node, deep=True).get("state") or (b"",)
-    return state[0] or b""
+    return _first(state, node) or b""
 
 
 def _iterator(loader: Any, node: Any) -> object:
-    args: Any = loader.construct_mapping(node, deep=True).get("args")
-    return args[0] if args else []
+    args = loader.construct_mapping(node, deep=True).get("args")
+    return _first(args, node) if args else []
+
+
+def _first(values: object, node: Any) -> object:
+    if not isinstance(values, list | tuple) or not values:
+        raise yaml.constructor.ConstructorError(None, None, "expected a list", node.start_mark)
+    return values[0]
 
 
 _TAGS: dict[str, Callable[[Any, Any], object]] = {

@@ -29,7 +29,7 @@ def exchange(credential: str, now_ms: int) -> Source | None:
     """Where the token for a credential comes from; None for a key of a resource.
 
     Raises:
-        UpstreamUnavailable: the credential cannot be used.
+        UpstreamKeyRefused: the credential cannot be used.
     """
     parts = credential_object(credential)
     if parts is None:

@@ -1,12 +1,14 @@
 """What a scheme of authentication is: a pure function over one request."""
 
+import re
 from collections.abc import Callable
 
 import msgspec
 
-from portico.providers.signing.tokens import Exchange
+from portico.providers.signing.tokens import Exchange, unusable
 
 Headers = tuple[tuple[str, str], ...]
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +45,14 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def with_headers(request: Outgoing, headers: Headers) -> Outgoing:
-    """Return `request` with more headers behind its own."""
+    """Return `request` with more headers behind its own.
+
+    Raises:
+        UpstreamKeyRefused: a value has a line break or another control character, which
+            no header may have.
+    """
+    if any(_CONTROL.search(value) for _, value in headers):
+        raise unusable("it has a control character")
     return Outgoing(
         method=request.method,
         url=request.url,

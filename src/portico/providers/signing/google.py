@@ -28,7 +28,7 @@ def exchange(credential: str, now_ms: int) -> Source | None:
     """Where the token for a credential comes from; None for an API key.
 
     Raises:
-        UpstreamUnavailable: the credential cannot be used.
+        UpstreamKeyRefused: the credential cannot be used.
     """
     parts = credential_object(credential)
     if parts is None:
@@ -50,7 +50,7 @@ def assertion(parts: JsonObject, now_ms: int) -> str:
     """The signed statement of a service account that it is itself.
 
     Raises:
-        UpstreamUnavailable: a part is missing, or the private key cannot be read.
+        UpstreamKeyRefused: a part is missing, or the private key cannot be read.
     """
     issued_s = now_ms // 1000
     header = {"alg": "RS256", "typ": "JWT"}

@@ -2,7 +2,8 @@
 
 RFC 8017 8.2 and 9.2 for the signature, RFC 5208 and RFC 8017 A.1 for the key. Why it is here
 and no library: docs/decisions. It is for keys of service accounts, once in an hour; nobody can
-have texts of their own signed and time it.
+have texts of their own signed and time it. Callers may bring keys: every number is bounded, so
+that no key takes longer than a usual one.
 """
 
 import hashlib
@@ -19,7 +20,8 @@ _RSA_ENCRYPTION = bytes.fromhex("2a864886f70d010101")  # 1.2.840.113549.1.1.1
 _SHA256_INFO = bytes.fromhex("3031300d060960864801650304020105000420")  # RFC 8017, 9.2, note 1
 _INTEGER, _OCTETS, _OBJECT_ID, _SEQUENCE = 0x02, 0x04, 0x06, 0x30
 _LEAST_BITS = 2048
-_MOST_BITS = 8192
+_MOST_BITS = 4096
+_MOST_EXPONENT_BITS = 32
 
 
 class RsaKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +101,21 @@ def _rsa_key(der: bytes) -> RsaKey:
         raise ValueError("not a usual RSA key")
     if not _LEAST_BITS <= read["n"].bit_length() <= _MOST_BITS:
         raise ValueError("an RSA key of a length that is not taken")
+    if not _is_reduced(read):
+        raise ValueError("not a usual RSA key")
     return RsaKey(**read)
+
+
+def _is_reduced(numbers: dict[str, int]) -> bool:
+    """Whether each number is as small as it can be; larger ones only cost time."""
+    p, q = numbers["p"], numbers["q"]
+    return (
+        numbers["e"].bit_length() <= _MOST_EXPONENT_BITS
+        and abs(p.bit_length() - q.bit_length()) <= 1
+        and numbers["dp"] < p
+        and numbers["dq"] < q
+        and numbers["qinv"] < p
+    )
 
 
 class _Reader:

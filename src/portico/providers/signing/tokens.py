@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from portico.errors import UpstreamUnavailable
+from portico.errors import UpstreamError, UpstreamKeyRefused, UpstreamUnavailable
 from portico.jsonio import JsonError, JsonObject, loads
 
 DEFAULT_LIFETIME_S = 300.0
@@ -54,7 +54,7 @@ Source = ReadyToken | TokenFile | TokenRequest
 Exchange = Callable[[str, int], Source | None]
 """(credential, Unix time in ms) -> where its token comes from, None if it is no such credential.
 
-Raises UpstreamUnavailable with the status 401 for a credential that cannot be used.
+Raises UpstreamKeyRefused with the status 401 for a credential that cannot be used.
 """
 
 
@@ -62,7 +62,7 @@ def credential_object(credential: str) -> JsonObject | None:
     """The JSON object that a credential of several texts is; None for a plain text.
 
     Raises:
-        UpstreamUnavailable: it begins like an object and is none.
+        UpstreamKeyRefused: it begins like an object and is none.
     """
     if not credential.startswith("{"):
         return None
@@ -88,7 +88,7 @@ def part(parts: JsonObject, name: str) -> str:
     """A part that is needed.
 
     Raises:
-        UpstreamUnavailable: it is missing.
+        UpstreamKeyRefused: it is missing.
     """
     value = parts.get(name)
     if not value:
@@ -96,16 +96,17 @@ def part(parts: JsonObject, name: str) -> str:
     return str(value)
 
 
-def unusable(why: str) -> UpstreamUnavailable:
+def unusable(why: str) -> UpstreamKeyRefused:
     """The failure of a credential that cannot be used; shows nothing of it."""
-    return UpstreamUnavailable(f"The credential cannot be used: {why}.", upstream_status=401)
+    return UpstreamKeyRefused(f"The credential cannot be used: {why}.", upstream_status=401)
 
 
 def read_token(status: int, body: bytes) -> tuple[str, float]:
     """The token in a server's answer, and for how many seconds it is good (RFC 6749, 5).
 
     Raises:
-        UpstreamUnavailable: it refused, or did not answer as it should.
+        UpstreamKeyRefused: it refused.
+        UpstreamUnavailable: it did not answer as it should.
     """
     try:
         answer = loads(body)
@@ -117,7 +118,8 @@ def read_token(status: int, body: bytes) -> tuple[str, float]:
         return token, _lifetime_s(parts.get("expires_in"))
     refused = 400 <= status < 500
     code = parts.get("error")
-    raise UpstreamUnavailable(
+    kind: type[UpstreamError] = UpstreamKeyRefused if refused else UpstreamUnavailable
+    raise kind(
         "The provider's token server refused the credential."
         if refused
         else "The provider's token server did not give a token.",
