@@ -320,7 +320,12 @@ def needs_of(head: RequestHead) -> Needs:
 
 
 def _service_tier(head: RequestHead) -> ServiceTier | None:
-    """`service_tier`, or `speed: "fast"`, which is the same as its `priority`."""
+    """`service_tier`, or `speed: "fast"`, which is the same as its `priority`.
+
+    In the APIs beside conversations these names may mean something else: how fast to speak.
+    """
+    if head.outputs is not None:
+        return None
     for name in ("service_tier", "speed"):
         text = _text(head, name)
         if text is None:

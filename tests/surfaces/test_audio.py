@@ -61,6 +61,15 @@ def test_speech_is_sound_and_pcm_by_default(site: Site, wish, kind, sent):
     assert row["total_cost"] == pytest.approx(11 * 15e-6)
 
 
+def test_how_fast_to_speak_is_told_to_the_host(site: Site):
+    site.upstream.play("voice-test", Played(parts=(SOUND,), kind="audio/pcm"))
+
+    answer = site.post("/api/v1/audio/speech", speak(speed=1.25))
+
+    assert answer.status_code == 200, answer.text
+    assert site.upstream.last.json["speed"] == 1.25
+
+
 def test_the_openai_client_hears(site: Site):
     site.upstream.play("voice-test", Played(parts=(SOUND,), kind="audio/mpeg"))
 

@@ -59,6 +59,13 @@ def too_deep() -> InvalidRequest:
     return InvalidRequest("The request body is nested too deeply.")
 
 
+def misshapen(error: Exception) -> str:
+    """What a `ShapeError` says to whoever sent the body: the member, and nothing of our code."""
+    if isinstance(error, KeyError):
+        return f"{str(error.args[0])[:60]!r} is missing or not known"
+    return "a part of them is not of the type that it should be"
+
+
 def asked_models(names: Iterable[str]) -> tuple[str, ...]:
     """The asked slugs in order, without repeats.
 

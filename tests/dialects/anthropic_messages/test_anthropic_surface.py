@@ -103,8 +103,11 @@ def test_what_is_wrong_is_named(sent, complaint):
     ],
 )
 def test_blocks_and_tools_that_cannot_be_read_are_the_clients_mistake(fields):
-    with pytest.raises(InvalidRequest, match="cannot be read"):
+    with pytest.raises(InvalidRequest, match="cannot be read") as caught:
         MESSAGES.decode_request(head(**fields))
+
+    assert "Error" not in caught.value.message
+    assert "object" not in caught.value.message
 
 
 # --- to an upstream of the same dialect ---------------------------------------------

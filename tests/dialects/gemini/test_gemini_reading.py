@@ -75,8 +75,11 @@ def test_bodies_that_are_wrong_are_refused(body):
     ],
 )
 def test_turns_and_tools_that_are_wrong_are_refused(fields):
-    with pytest.raises(InvalidRequest, match="cannot be read"):
+    with pytest.raises(InvalidRequest, match="cannot be read") as caught:
         decoded(**fields)
+
+    assert "Error" not in caught.value.message
+    assert "object" not in caught.value.message
 
 
 def test_the_same_dialect_gets_the_clients_own_bytes():

@@ -93,8 +93,11 @@ def test_allowed_tools_leave_only_those():
     ],
 )
 def test_what_cannot_be_read_is_the_clients_mistake(fields):
-    with pytest.raises(InvalidRequest, match="cannot be read"):
+    with pytest.raises(InvalidRequest, match="cannot be read") as caught:
         decoded(**fields)
+
+    assert "Error" not in caught.value.message
+    assert "object" not in caught.value.message
 
 
 @pytest.mark.parametrize("api", ["openrouter-chat", "openai-chat"])

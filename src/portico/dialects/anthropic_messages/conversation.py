@@ -8,6 +8,7 @@ from portico.dialects.anthropic_messages.request_out import NATIVE_EXTRAS
 from portico.dialects.anthropic_messages.thinking import decode_block
 from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
 from portico.dialects.base import RequestHead
+from portico.dialects.checks import misshapen
 from portico.dialects.fields import rest_of
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, ShapeError, dumps, loads
@@ -43,7 +44,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
         tools = tuple(_tool(tool) for tool in body.get("tools") or ())
         choice = _tool_choice(body.get("tool_choice"))
     except ShapeError as error:
-        raise InvalidRequest(f"messages or tools cannot be read: {error!r}") from None
+        raise InvalidRequest(f"messages or tools cannot be read: {misshapen(error)}") from None
     config = body.get("output_config") or {}
     wish = _wish(body.get("thinking"), config.get("effort"))
     serial = (body.get("tool_choice") or {}).get("disable_parallel_tool_use")

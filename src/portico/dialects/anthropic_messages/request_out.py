@@ -14,6 +14,7 @@ from portico.dialects.anthropic_messages.thinking import (
 )
 from portico.dialects.anthropic_messages.turns import Turns
 from portico.dialects.base import PARAMETERS, Quirks
+from portico.dialects.checks import misshapen
 from portico.dialects.fields import encoded_body
 from portico.errors import UpstreamRejected
 from portico.jsonio import JsonObject, ShapeError
@@ -48,7 +49,7 @@ def encode_request(
     try:
         return _encode(request, model, supported, quirks)
     except ShapeError as error:
-        raise UpstreamRejected(f"messages or tools cannot be read: {error!r}") from error
+        raise UpstreamRejected(f"messages or tools cannot be read: {misshapen(error)}") from error
 
 
 def _encode(

@@ -13,6 +13,7 @@ from portico.dialects.bedrock_converse.names import NAME, reads_claude
 from portico.dialects.bedrock_converse.reasoning import decode_reasoning, decode_wish
 from portico.dialects.bedrock_converse.request_out import NATIVE_EXTRAS
 from portico.dialects.bedrock_converse.turns import SERVER_BLOCKS
+from portico.dialects.checks import misshapen
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonError, JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import (
@@ -44,7 +45,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
     try:
         return _request(head, body)
     except ShapeError as error:
-        raise InvalidRequest(f"messages or tools cannot be read: {error!r}") from None
+        raise InvalidRequest(f"messages or tools cannot be read: {misshapen(error)}") from None
 
 
 def _request(head: RequestHead, body: JsonObject) -> ChatRequest:

@@ -10,6 +10,7 @@ from portico.dialects.base import PARAMETERS, Quirks
 from portico.dialects.bedrock_converse.names import NAME, encode_tool_name, family_of
 from portico.dialects.bedrock_converse.reasoning import Wish, plan_reasoning
 from portico.dialects.bedrock_converse.turns import Turns, cache_point, keep_last_points
+from portico.dialects.checks import misshapen
 from portico.dialects.fields import encoded_body, object_of
 from portico.errors import UpstreamRejected
 from portico.jsonio import JsonObject, ShapeError, dumps
@@ -46,7 +47,7 @@ def encode_request(
     try:
         body = encoding.body(quirks.output_limit_tokens)
     except ShapeError as error:
-        raise UpstreamRejected(f"messages or tools cannot be read: {error!r}") from error
+        raise UpstreamRejected(f"messages or tools cannot be read: {misshapen(error)}") from error
     return encoded_body(body, quirks), frozenset(encoding.dropped)
 
 

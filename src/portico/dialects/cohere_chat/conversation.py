@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from portico.dialects.base import RequestHead
+from portico.dialects.checks import misshapen
 from portico.dialects.cohere_chat.request_out import NATIVE_EXTRAS
 from portico.dialects.cohere_chat.thinking import TOOL_PLAN, decode_thinking
 from portico.dialects.media import data_url
@@ -41,7 +42,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
     try:
         return _request(head, body)
     except ShapeError as error:
-        raise InvalidRequest(f"messages or tools cannot be read: {error!r}") from None
+        raise InvalidRequest(f"messages or tools cannot be read: {misshapen(error)}") from None
 
 
 def _request(head: RequestHead, body: JsonObject) -> ChatRequest:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from portico.dialects.base import PARAMETERS, Quirks
+from portico.dialects.checks import misshapen
 from portico.dialects.cohere_chat.thinking import can_think, encode_thinking
 from portico.dialects.cohere_chat.turns import Turns
 from portico.dialects.fields import encoded_body
@@ -47,7 +48,9 @@ def encode_request(
     try:
         body = encoding.body()
     except ShapeError as error:
-        raise InvalidRequest(f"a field cannot be told to this provider: {error!r}") from None
+        raise InvalidRequest(
+            f"a field cannot be told to this provider: {misshapen(error)}"
+        ) from None
     return encoded_body(body, quirks), frozenset(encoding.dropped)
 
 

@@ -7,6 +7,7 @@ Keys may be camelCase or snake_case. What the hub has no word for travels in
 from typing import Any, Literal
 
 from portico.dialects.base import RequestHead
+from portico.dialects.checks import misshapen
 from portico.dialects.gemini.media import decode_media, encode_media
 from portico.dialects.gemini.names import FORMAT, UNSIGNED_CALL, camel, pick
 from portico.dialects.gemini.request import NATIVE_CONFIG, NATIVE_FIELDS
@@ -52,7 +53,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
     try:
         return _request(head, body)
     except ShapeError as error:
-        raise InvalidRequest(f"contents or tools cannot be read: {error!r}") from None
+        raise InvalidRequest(f"contents or tools cannot be read: {misshapen(error)}") from None
 
 
 def _request(head: RequestHead, body: JsonObject) -> ChatRequest:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from portico.dialects.base import Quirks, RawFields, RequestHead
-from portico.dialects.checks import decode_fields, prompt_bytes, too_deep
+from portico.dialects.checks import decode_fields, misshapen, prompt_bytes, too_deep
 from portico.dialects.fields import encoded_body, finished_body
 from portico.dialects.gemini.names import camel, generation, pick
 from portico.dialects.gemini.thinking import can_think, encode_thinking
@@ -70,7 +70,9 @@ def encode_request(
     try:
         body = encoding.body()
     except ShapeError as error:
-        raise InvalidRequest(f"a field cannot be told to this provider: {error!r}") from None
+        raise InvalidRequest(
+            f"a field cannot be told to this provider: {misshapen(error)}"
+        ) from None
     return encoded_body(body, quirks), frozenset(encoding.dropped)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from portico.dialects.base import PARAMETERS, Quirks, RequestHead
+from portico.dialects.checks import misshapen
 from portico.dialects.fields import raw, rest_of
 from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item
 from portico.dialects.openai_chat.request import GATEWAY_FIELDS, finish_body
@@ -73,7 +74,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
         tools = tuple(_tool(tool) for tool in body.get("tools") or ())
         choice, tools = _tool_choice(body.get("tool_choice"), tools)
     except ShapeError as error:
-        raise InvalidRequest(f"messages or tools cannot be read: {error!r}") from None
+        raise InvalidRequest(f"messages or tools cannot be read: {misshapen(error)}") from None
     stop = body.get("stop")
     plain: dict[str, Any] = {name: body.get(name) for name in _PLAIN}
     return ChatRequest(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from portico.dialects.base import RequestHead
+from portico.dialects.checks import misshapen
 from portico.dialects.fields import rest_of
 from portico.dialects.openai_responses.custom import custom_tool, wrap_input
 from portico.dialects.openai_responses.namespaces import NAMESPACE, functions_of, namespaced
@@ -54,7 +55,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
         choice, tools = _tool_choice(body.get("tool_choice"), tools)
         wish, rest = _wish(body.get("reasoning"))
     except ShapeError as error:
-        raise InvalidRequest(f"input or tools cannot be read: {error!r}") from None
+        raise InvalidRequest(f"input or tools cannot be read: {misshapen(error)}") from None
     text = body.get("text") or {}
     extra = {name: body[name] for name in NATIVE_EXTRAS if body.get(name) is not None}
     if rest:
