@@ -1,6 +1,8 @@
 """Laws of the APIs beside conversations: forms survive a round trip, nothing crashes a reader."""
 
 import contextlib
+import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -85,3 +87,14 @@ def test_what_is_taken_for_an_answer_can_be_written(dialect, answer):
     usage = response.usage or head.billed
 
     assert dialect.rewrite_response(body, head, ENVELOPE, usage, Cost(), {})
+
+
+def test_a_long_text_to_embed_is_not_looked_at_letter_by_letter():
+    body = json.dumps({"model": "m", "input": "x" * 1_000_000}).encode()
+    tracemalloc.start()
+
+    EMBEDDINGS.read_head(body)
+
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 6 * len(body)

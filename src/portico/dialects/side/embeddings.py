@@ -61,7 +61,8 @@ def read_head(body: bytes) -> RequestHead:
         InvalidRequest: it has no input, or a member has a wrong type.
     """
     fields, typed = read_body(body, _decode_body)
-    if not typed.input or any(one in ("", []) for one in typed.input):
+    listed = typed.input if isinstance(typed.input, list) else ()
+    if not typed.input or any(one in ("", []) for one in listed):
         raise InvalidRequest("input: empty text cannot be embedded")
     if typed.dimensions is not None and typed.dimensions < 1:
         raise InvalidRequest(f"dimensions: expected at least 1, got {typed.dimensions}")
@@ -91,6 +92,8 @@ def _media(body: _Body) -> tuple[tuple[str, int], ...]:
 
 def _token_count(body: _Body) -> int | None:
     """How many tokens there are, where the client sent tokens and not text."""
+    if isinstance(body.input, str):
+        return None
     counts = [
         1 if isinstance(one, int) else len(one) if isinstance(one, list) else -1
         for one in body.input
