@@ -50,11 +50,14 @@ class Turns:
         A conversation of system messages alone becomes a user turn: the API
         insists on one.
         """
-        for position, message in enumerate(messages):
+        for message, speaker in zip(messages, _next_speakers(messages), strict=True):
             if message.role in _SYSTEM:
-                self._add_system(message, messages[position + 1 :])
+                self._add_system(message, speaker)
             else:
                 self._add(message)
+        for turn in self.messages:
+            if turn["role"] == "user":  # results before anything else
+                turn["content"].sort(key=lambda block: block["type"] != "tool_result")
         if not self.messages and self.system:
             self.messages.append({"role": "user", "content": self.system})
             self.system = []
@@ -64,13 +67,12 @@ class Turns:
         """System and content blocks, first to last."""
         return [*self.system, *(block for turn in self.messages for block in turn["content"])]
 
-    def _add_system(self, message: Message, following: Sequence[Message]) -> None:
+    def _add_system(self, message: Message, speaker: str) -> None:
         """Before the conversation; where it stood only between a user's turn and the answer.
 
         Nothing may part a call from its result.
         """
         blocks = self._content(message)
-        speaker = next((m.role for m in following if m.role not in _SYSTEM), "assistant")
         asked = self.messages and self.messages[-1]["role"] in {"user", "system"}
         if self._system_anywhere and asked and speaker == "assistant":
             self._turn("system", blocks)
@@ -87,15 +89,12 @@ class Turns:
                 self._turn("user", self._content(message))
 
     def _turn(self, role: str, blocks: list[JsonObject]) -> None:
-        """Continue the last turn of the same role, results before anything else."""
+        """Continue the last turn of the same role."""
         if not blocks:
             return
         if not self.messages or self.messages[-1]["role"] != role:
             self.messages.append({"role": role, "content": []})
-        content = [*self.messages[-1]["content"], *blocks]
-        if role == "user":
-            content.sort(key=lambda block: block["type"] != "tool_result")
-        self.messages[-1]["content"] = content
+        self.messages[-1]["content"].extend(blocks)
 
     def _assistant(self, message: Message) -> list[JsonObject]:
         blocks = thinking_blocks(message.reasoning)
@@ -194,3 +193,15 @@ def _marked_last(blocks: list[JsonObject], message: Message) -> list[JsonObject]
     if blocks and message.cache_control:
         mark(blocks[-1], message.cache_control)
     return blocks
+
+
+def _next_speakers(messages: Sequence[Message]) -> list[str]:
+    """Who speaks after each message, the system aside; at the end it is the model's turn."""
+    speakers: list[str] = []
+    speaker = "assistant"
+    for message in reversed(messages):
+        speakers.append(speaker)
+        if message.role not in _SYSTEM:
+            speaker = message.role
+    speakers.reverse()
+    return speakers

@@ -80,22 +80,22 @@ class Turns:
 
     @property
     def messages(self) -> list[JsonObject]:
-        """The turns, each with its blocks."""
+        """The turns, each with its blocks; a user's results stand before anything else."""
+        for role, groups in self._turns:
+            if role == "user":
+                groups.sort(key=lambda group: "toolResult" not in group[0])
         return [
             {"role": role, "content": [block for group in groups for block in group]}
             for role, groups in self._turns
         ]
 
     def _turn(self, role: str, groups: list[Group]) -> None:
-        """Continue the last turn of the same role, results before anything else."""
+        """Continue the last turn of the same role."""
         if not groups:
             return
         if not self._turns or self._turns[-1][0] != role:
             self._turns.append((role, []))
-        content = self._turns[-1][1]
-        content.extend(groups)
-        if role == "user":
-            content.sort(key=lambda group: "toolResult" not in group[0])
+        self._turns[-1][1].extend(groups)
 
     def _assistant(self, message: Message) -> list[Group]:
         groups: list[Group] = []

@@ -4,7 +4,7 @@ Roles alternate between user and model, results of calls are parts of a user
 turn in the order of the calls, and a signature stands on the part it signs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from portico.dialects.gemini.media import encode_media
@@ -50,11 +50,16 @@ def encode_turns(messages: Sequence[Message], model: str) -> tuple[Parts, list[J
                     _add(turns, "user", [_encode_part(part)])
     rest = [message for message in messages if message.role not in _INSTRUCTION]
     position = 0
+    calls: Sequence[ToolCall] = ()  # the latest ones
+    names: dict[str, str] = {}  # of all that were called, by id
     while position < len(rest):
         message = rest[position]
+        if message.tool_calls:
+            calls = message.tool_calls
+            names.update((call.id, call.name) for call in calls)
         if message.role == "tool":
             answers = _run_of_tools(rest, position)
-            _add(turns, "user", _results(answers, rest[:position], model))
+            _add(turns, "user", _results(answers, calls, names, model))
             position += len(answers)
             continue
         if message.role == "assistant":
@@ -198,17 +203,17 @@ def _run_of_tools(messages: Sequence[Message], start: int) -> list[Message]:
     return list(messages[start:end])
 
 
-def _results(answers: Sequence[Message], before: Sequence[Message], model: str) -> Parts:
+def _results(
+    answers: Sequence[Message], calls: Sequence[ToolCall], names: Mapping[str, str], model: str
+) -> Parts:
     """Results in the order of their calls; what cannot be placed keeps its own order."""
-    calls = next((m.tool_calls for m in reversed(before) if m.tool_calls), ())
     order = {call.id: number for number, call in enumerate(calls)}
-    everything = {call.id: call.name for m in before for call in m.tool_calls}
     ranked = sorted(answers, key=lambda answer: order.get(answer.tool_call_id or "", len(order)))
     inside = (generation(model) or 0) >= 3
     results: Parts = []
     media: Parts = []
     for answer in ranked:
-        name = everything.get(answer.tool_call_id or "") or answer.name or "tool"
+        name = names.get(answer.tool_call_id or "") or answer.name or "tool"
         shown = list(_media(answer))
         function: JsonObject = {"name": name, "response": _response(answer)}
         if answer.tool_call_id:
