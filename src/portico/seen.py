@@ -22,7 +22,7 @@ from portico.routing.facts import Candidate
 from portico.routing.health import Observation
 from portico.routing.tool_calls import broken_call
 from portico.tokens import estimate_tokens
-from portico.vocabulary import AttemptRecord, ChatResponse, Choice, Cost, Finish, Usage
+from portico.vocabulary import AttemptRecord, ChatResponse, Choice, Cost, Endpoint, Finish, Usage
 
 _CHARS_PER_TOKEN = 4
 _NO_QUIRKS = Quirks()
@@ -77,7 +77,7 @@ class Seen:
         None: nothing was counted and nothing came.
         """
         if (counted := self.counted) is not None:
-            return counted
+            return _completed(counted, head.billed, self.endpoint)
         if self.relay is not None:
             chars = self.relay.output_chars
         elif self.response is not None:
@@ -213,3 +213,17 @@ def failed(seen: Seen | None, surface: Dialect, envelope: Envelope, error: Gatew
     relay = seen.relay if seen is not None else None
     fail = relay.fail if relay is not None else surface.stream_encoder(envelope).error
     return fail(error)
+
+
+def _completed(counted: Usage, billed: Usage | None, endpoint: Endpoint) -> Usage:
+    """What was counted, with what the request tells where the price asks for the other unit:
+    a host that says search units of a model that is priced by the token, or the reverse."""
+    price = endpoint.pricing
+    if billed is None or price is None:
+        return counted
+    missing: dict[str, int] = {}
+    if price.prompt_picousd and not counted.prompt_tokens and billed.input_tokens:
+        missing["input_tokens"] = billed.input_tokens
+    if price.request_picousd and not counted.flat_charges:
+        missing["flat_charges"] = billed.flat_charges
+    return msgspec.structs.replace(counted, **missing, estimated=True) if missing else counted

@@ -62,6 +62,17 @@ def test_what_nobody_counted_is_estimated(site: Site):
     assert tokens.json()["usage"]["cost"] > 0
 
 
+def test_what_was_counted_in_another_unit_than_the_prices_is_not_free(site: Site):
+    site.upstream.play("rerank-test", whole(JINA))
+    site.upstream.play("rerank-tokens", whole(COHERE))
+
+    units = site.post("/api/v1/rerank", ask(documents=["a"] * 250))
+    tokens = site.post("/api/v1/rerank", ask(model="test/rerank-tokens"))
+
+    assert units.json()["usage"]["cost"] == pytest.approx(0.006)  # 250 documents are three units
+    assert tokens.json()["usage"]["cost"] > 0
+
+
 @pytest.mark.parametrize(
     ("wrong", "path"),
     [

@@ -122,7 +122,7 @@ def _format(kind: str, media_type: str) -> str:
     ):
         known = "txt"
     if known is None:
-        raise UpstreamRejected(f"messages: this provider takes no {kind} of type {media_type}")
+        raise UpstreamRejected(f"messages: this provider takes no {kind} of type {media_type[:40]}")
     return known
 
 

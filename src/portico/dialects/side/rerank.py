@@ -104,7 +104,7 @@ def _read(body: JsonObject, quirks: Quirks) -> ChatResponse:
     units, tokens = _units(body), _tokens(body)
     if units is None and tokens is None:
         return answered(None)
-    return answered(Usage(input_tokens=tokens or 0, flat_charges=1 if units is None else units))
+    return answered(Usage(input_tokens=tokens or 0, flat_charges=units or 0))
 
 
 def _rows(body: JsonObject) -> list[Any]:
