@@ -80,6 +80,14 @@ def test_what_looks_like_a_key_is_replaced_without_being_known(secret):
     assert Redactor().findings(secret.encode())
 
 
+@pytest.mark.parametrize("before", ["x=", "a=b&x=", "X_KEY=", ", ", ":"])
+def test_what_looks_like_a_key_is_found_behind_signs(before):
+    secret = "sk-" + "or-v1-" + "0123456789abcdef" * 4
+
+    assert secret not in Redactor().text(before + secret)
+    assert secret not in Redactor().url(f"https://a.example/v1?x={secret}")
+
+
 @pytest.mark.parametrize(
     "text",
     ["a risk-averse-approach-to-everything", "the bearer authentication-scheme", "sk-short", "eyJ"],

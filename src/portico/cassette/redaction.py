@@ -65,7 +65,7 @@ RESPONSE_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-", "ratelimit", "x-amz
 _SECRET_PARAMETER = re.compile(
     r"key|token|secret|passw|signature|^sig$|^auth|credential|^x-amz-|^code$", re.IGNORECASE
 )
-_START = rb"(?<![A-Za-z0-9_/+=-])"
+_START = rb"(?<![A-Za-z0-9_/+-])"
 SHAPES: tuple[bytes, ...] = (
     _START + rb"sk-[A-Za-z0-9_-]{16,}",
     _START + rb"(?:gsk|xai|pplx|fw|hf|r8|nvapi|csk|tgp_v1|ghp|github_pat)[-_][A-Za-z0-9_-]{16,}",

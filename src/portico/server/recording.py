@@ -14,6 +14,7 @@ from portico.server.shown import refuse, shown_secrets
 from portico.transport.recording import SECRETS, WISH, Clocks, Recorder, Take, Wish
 
 HEADER = b"x-portico-record"
+_STRANGER = 401
 _NAME = re.compile(rb"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
@@ -81,7 +82,10 @@ class RecordingApp:
         return None
 
     async def _taped(self, scope: Scope, receive: Receive, send: Send, wish: Wish) -> None:
-        """Record the request and what the application sends; neither waits for it."""
+        """Record the request and what the application sends; neither waits for it.
+
+        Nothing is kept of who has no key here: strangers fill no disk.
+        """
         take = Take(self._recorder, wish, "client", self._clocks)
         asked: list[bytes] = []
 
@@ -104,14 +108,15 @@ class RecordingApp:
         try:
             await self._app(scope, heard, said)
         finally:
-            take.save(
-                RecordedRequest(
-                    method=scope["method"],
-                    url=address(scope),
-                    headers=_plain(scope["headers"]),
-                    body=b"".join(asked),
+            if take.status != _STRANGER:
+                take.save(
+                    RecordedRequest(
+                        method=scope["method"],
+                        url=address(scope),
+                        headers=_plain(scope["headers"]),
+                        body=b"".join(asked),
+                    )
                 )
-            )
 
 
 def address(scope: Scope) -> str:
