@@ -1,5 +1,7 @@
 """Who is to blame for how an attempt went."""
 
+import json
+
 import pytest
 
 from portico.dialects import DIALECTS
@@ -86,3 +88,20 @@ def test_an_answer_has_its_latency_and_no_fault():
     seen = observed(None)
 
     assert (seen.fault, seen.latency_s, seen.throughput_tps) == (None, 1.0, None)
+
+
+@pytest.mark.parametrize("count", [10**9 + 1, 10**400])
+@pytest.mark.parametrize("name", ["prompt_tokens", "completion_tokens"])
+def test_counts_that_cannot_be_are_none(name, count):
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, name: count}
+    message = {"role": "assistant", "content": "four"}
+    body = {"choices": [{"index": 0, "message": message}], "usage": usage}
+    seen = Seen(Candidate(endpoint=ENDPOINT), CHAT, RESOURCES)
+    seen.response = CHAT.decode_response(json.dumps(body).encode(), seen.quirks)
+
+    usage = seen.usage(HEAD)
+
+    assert usage is not None
+    assert usage.estimated
+    assert usage.plausible
+    assert seen.observation(None, 2.0, HEAD) is not None

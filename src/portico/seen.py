@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from portico.dialects import Dialect, Envelope, Quirks, RequestHead, StreamRelay, verbatim
+from portico.dialects.fields import text_of
 from portico.dialects.tool_schemas import declared_tools
 from portico.errors import (
     CassetteMiss,
@@ -66,9 +67,10 @@ class Seen:
 
     @property
     def counted(self) -> Usage | None:
-        """What the upstream counted, None if it did not."""
+        """What the upstream counted, None if it did not, or said numbers that cannot be."""
         seen = self.relay or self.response
-        return None if seen is None else seen.usage
+        usage = None if seen is None else seen.usage
+        return usage if usage is None or usage.plausible else None
 
     def usage(self, head: RequestHead) -> Usage | None:
         """What the upstream counted; where it did not, an estimate of what was seen, or
@@ -183,10 +185,10 @@ class Seen:
             "upstream_model": self.endpoint.upstream_model,
             "upstream_id": self._upstream_id(),
             "finish_reason": "error" if failed else finish.reason if finish else None,
-            "native_finish_reason": finish.native_reason if finish else None,
+            "native_finish_reason": text_of(finish.native_reason) if finish else None,
             "pricing": self.endpoint.pricing,
             "latency_ms": self._latency_ms(created_s),
-            "service_tier": tier,
+            "service_tier": text_of(tier),
             "replayed": self.access.replayed,
         }
 
@@ -204,8 +206,8 @@ class Seen:
 
     def _upstream_id(self) -> str | None:
         if self.relay is not None and self.relay.start is not None:
-            return self.relay.start.upstream_id
-        return self.response.upstream_id if self.response else None
+            return text_of(self.relay.start.upstream_id)
+        return text_of(self.response.upstream_id) if self.response else None
 
 
 def failed(seen: Seen | None, surface: Dialect, envelope: Envelope, error: GatewayError) -> bytes:

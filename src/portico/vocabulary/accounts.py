@@ -14,6 +14,9 @@ LimitReset = Literal["daily", "weekly", "monthly"]
 Waiver = Literal["zero_completion", "upstream_error", "interrupted", "byok"]
 
 
+_MOST_COUNTED = 1_000_000_000
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of one generation in disjoint buckets, as counted by the upstream.
 
@@ -40,6 +43,25 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     web_search_requests: int = 0
     flat_charges: int = 1
     estimated: bool = False
+
+    @property
+    def plausible(self) -> bool:
+        """Whether no count is negative or beyond what any request can use: such counts are none."""
+        counts = (
+            self.input_tokens,
+            self.cache_read_tokens,
+            self.cache_write_tokens,
+            self.cache_write_1h_tokens,
+            self.input_audio_tokens,
+            self.input_video_tokens,
+            self.output_tokens,
+            self.output_audio_tokens,
+            self.output_image_tokens,
+            self.reasoning_tokens,
+            self.web_search_requests,
+            self.flat_charges,
+        )
+        return min(counts) >= 0 and max(counts) <= _MOST_COUNTED
 
     @property
     def prompt_tokens(self) -> int:

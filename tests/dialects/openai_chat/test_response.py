@@ -161,3 +161,16 @@ def test_an_upstream_that_does_not_stream_is_streamed_all_the_same():
     assert '"content":"Sum:"' in out
     assert '"finish_reason":"tool_calls"' in out
     assert '"total_tokens":15' in out
+
+
+def test_ids_and_names_that_are_no_texts_are_none():
+    call = {"id": {"a": 1}, "type": "function", "function": {"name": [1], "arguments": "{}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    body = {**answer(message), "id": {"a": 1}, "model": 5, "service_tier": ["x"]}
+
+    response = decode_response(json.dumps(body).encode(), Quirks())
+
+    (read,) = response.choices[0].tool_calls
+    assert read.id.startswith("call_")
+    assert read.name == ""
+    assert (response.upstream_id, response.upstream_model, response.service_tier) == (None,) * 3

@@ -9,6 +9,7 @@ from portico.dialects.cohere_chat.errors import failure
 from portico.dialects.cohere_chat.finish import to_native
 from portico.dialects.cohere_chat.thinking import TOOL_PLAN, plan_of, thoughts_of
 from portico.dialects.cohere_chat.usage import decode_usage, encode_usage
+from portico.dialects.fields import text_of
 from portico.dialects.finish import finish_reason
 from portico.dialects.tool_calls import arguments_text
 from portico.jsonio import JsonObject, dumps
@@ -39,7 +40,7 @@ def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
         raise failure(None, {}, body)
     return ChatResponse(
         choices=(_choice(body, message),),
-        upstream_id=body.get("id"),
+        upstream_id=text_of(body.get("id")),
         usage=decode_usage(body.get("usage")),
     )
 

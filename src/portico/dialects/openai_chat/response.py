@@ -3,6 +3,7 @@
 from portico.dialects.answers import read_answer
 from portico.dialects.base import Envelope, Quirks
 from portico.dialects.failures import classify
+from portico.dialects.fields import text_of
 from portico.dialects.finish import finish_reason
 from portico.dialects.openai_chat.annotations import clean_annotation
 from portico.dialects.openai_chat.reasoning import (
@@ -66,10 +67,10 @@ def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
         raise UpstreamUnavailable("The provider's answer is empty, and does not say why.")
     return ChatResponse(
         choices=read,
-        upstream_id=body.get("id"),
-        upstream_model=body.get("model"),
+        upstream_id=text_of(body.get("id")),
+        upstream_model=text_of(body.get("model")),
         system_fingerprint=body.get("system_fingerprint"),
-        service_tier=body.get("service_tier"),
+        service_tier=text_of(body.get("service_tier")),
         usage=decode_usage(usage, reasoning_outside_completion=outside) if usage else None,
         extra=_unknown(body, _BODY_FIELDS),
     )
@@ -126,8 +127,8 @@ def _unknown(body: JsonObject, known: frozenset[str]) -> JsonObject | None:
 def _tool_call(body: JsonObject, id_seed: str) -> ToolCall:
     function = called_function(body)
     return ToolCall(
-        id=body.get("id") or made_up_id(id_seed),
-        name=function.get("name") or "",
+        id=text_of(body.get("id")) or made_up_id(id_seed),
+        name=text_of(function.get("name")) or "",
         arguments=arguments_text(function.get("arguments")) or "{}",
     )
 
