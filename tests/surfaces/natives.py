@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from tests.dialects.bedrock_converse.samples import frame
 from tests.surfaces.upstream import Played, stream, whole
 
 TEXT = ("Let me ", "look: Olá!")
@@ -320,6 +321,52 @@ def responses_stream() -> Played:
     return sse(events)
 
 
+# Converse
+
+
+_CONVERSE_USAGE = {
+    "inputTokens": PROMPT - CACHED,
+    "cacheReadInputTokens": CACHED,
+    "cacheWriteInputTokens": 0,
+    "outputTokens": OUTPUT,
+    "totalTokens": PROMPT + OUTPUT,
+}
+
+
+def converse_whole() -> Played:
+    calls = [
+        {"toolUse": {"toolUseId": f"tooluse_{n}", "name": name, "input": arguments}}
+        for n, (name, arguments) in enumerate(CALLS)
+    ]
+    content = [{"text": "".join(TEXT)}, *calls]
+    return whole(
+        {
+            "output": {"message": {"role": "assistant", "content": content}},
+            "stopReason": "tool_use",
+            "usage": _CONVERSE_USAGE,
+            "metrics": {"latencyMs": 1},
+        }
+    )
+
+
+def converse_stream() -> Played:
+    frames = [frame("messageStart", {"role": "assistant"})]
+    for text in TEXT:
+        frames.append(frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": text}}))
+    frames.append(frame("contentBlockStop", {"contentBlockIndex": 0}))
+    for n, (name, arguments) in enumerate(CALLS, start=1):
+        start = {"toolUse": {"toolUseId": f"tooluse_{n}", "name": name}}
+        frames.append(frame("contentBlockStart", {"contentBlockIndex": n, "start": start}))
+        written = json.dumps(arguments)
+        for part in (written[:6], written[6:]):
+            delta = {"toolUse": {"input": part}}
+            frames.append(frame("contentBlockDelta", {"contentBlockIndex": n, "delta": delta}))
+        frames.append(frame("contentBlockStop", {"contentBlockIndex": n}))
+    frames.append(frame("messageStop", {"stopReason": "tool_use"}))
+    frames.append(frame("metadata", {"usage": _CONVERSE_USAGE, "metrics": {"latencyMs": 1}}))
+    return Played(parts=tuple(frames), kind="application/vnd.amazon.eventstream")
+
+
 NATIVES: dict[str, Native] = {
     "openai_chat": Native(
         provider="openai", upstream="grid-chat", whole=chat_whole, stream=chat_stream
@@ -335,6 +382,12 @@ NATIVES: dict[str, Native] = {
         upstream="grid-gemini",
         whole=gemini_whole,
         stream=gemini_stream,
+    ),
+    "bedrock_converse": Native(
+        provider="amazon-bedrock",
+        upstream="grid-converse",
+        whole=converse_whole,
+        stream=converse_stream,
     ),
     "openai_responses": Native(
         provider="answers",

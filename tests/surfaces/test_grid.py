@@ -233,7 +233,10 @@ SURFACES = {
         event="StreamEvents",
     ),
 }
-CAPS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "generationConfig", "stream")
+CAPS = (
+    "max_tokens", "max_completion_tokens", "max_output_tokens", "generationConfig",
+    "inferenceConfig", "stream",
+)  # fmt: skip
 
 
 def answer(site: Site, surface: Surface, native: Native, *, streamed: bool) -> httpx.Response:
@@ -246,9 +249,7 @@ def answer(site: Site, surface: Surface, native: Native, *, streamed: bool) -> h
 
 def test_the_grid_knows_every_dialect():
     """A dialect that is added has to answer here as well."""
-    binary = {"bedrock_converse"}  # its streams are no text; it has tests of its own
-
-    assert set(NATIVES) == set(DIALECTS) - binary
+    assert set(NATIVES) == set(DIALECTS)
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "stream"])

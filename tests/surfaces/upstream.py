@@ -10,7 +10,8 @@ from typing import Any, Self
 
 import msgspec
 
-_IN_PATH = re.compile(r"/models/([^/:]+):")
+_IN_PATH = re.compile(r"/models?/([^/:]+)[:/]")
+_STREAMS = {"text/event-stream", "application/vnd.amazon.eventstream"}
 _IN_FORM = re.compile(rb'name="model"\r\n\r\n([^\r]+)\r\n')
 
 
@@ -120,7 +121,7 @@ class Upstream:
         handler.send_header("content-type", played.kind)
         for name, value in played.headers:
             handler.send_header(name, value)
-        streamed = played.kind == "text/event-stream"
+        streamed = played.kind in _STREAMS
         if streamed:
             handler.send_header("transfer-encoding", "chunked")
         else:

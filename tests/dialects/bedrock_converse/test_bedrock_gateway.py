@@ -4,9 +4,7 @@ import hashlib
 import hmac
 import json
 import secrets
-import struct
 import time
-import zlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from tests.dialects.bedrock_converse.samples import frame
 from tests.e2e.process import Gateway
 
 pytestmark = pytest.mark.io
@@ -44,19 +43,6 @@ input_modalities = ["text", "image", "file"]
 price = {{ prompt = "1", completion = "5", cache_read = "0.1", cache_write = "1.25" }}
 """
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
-
-
-def frame(name: str, body: dict, kind: str = "event") -> bytes:
-    """One message of the stream, written here and not by what is tested."""
-    block = b""
-    for header, value in ((f":{kind}-type", name), (":message-type", kind)):
-        block += bytes([len(header)]) + header.encode() + b"\x07"
-        block += struct.pack(">H", len(value)) + value.encode()
-    payload = json.dumps({**body, "p": "abcdefg"}).encode()
-    head = struct.pack(">II", 16 + len(block) + len(payload), len(block))
-    head += struct.pack(">I", zlib.crc32(head))
-    message = head + block + payload
-    return message + struct.pack(">I", zlib.crc32(message))
 
 
 def delta(index: int, **fields: object) -> bytes:
