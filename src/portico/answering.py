@@ -214,8 +214,7 @@ class Answering:
         if answer.headers.get("content-type", "").startswith("application/json"):
             body = await answer.read(self._resources.options.max_response_bytes)
             response = dialect.decode_response(body, quirks)
-            relay.extra.update(response.extra or {})
-            out = relay.feed_events(dialect.response_events(response))
+            out = relay.feed_answer(response, dialect.response_events(response))
             await self._pass_on(out, seen, watch, delivery)
             return
         cut: StreamBroken | None = None

@@ -11,6 +11,7 @@ from portico.errors import GatewayError, StreamBroken, UpstreamError
 from portico.jsonio import JsonError, JsonObject, ShapeError
 from portico.sse import ServerSentEvent, SSEParser
 from portico.vocabulary import (
+    ChatResponse,
     Cost,
     Finish,
     ReasoningDelta,
@@ -79,8 +80,9 @@ class StreamRelay:
             self._keep_unreadable(error)
         return b"".join(out)
 
-    def feed_events(self, events: Events) -> bytes:
-        """Return the bytes for hub events that did not come from a stream."""
+    def feed_answer(self, response: ChatResponse, events: Events) -> bytes:
+        """Return the bytes for a whole answer, told as `events`, that came instead of a stream."""
+        self._decoder.extra.update(response.extra or {})
         out: list[bytes] = []
         self._emit(events, out)
         return b"".join(out)
@@ -175,10 +177,10 @@ class VerbatimRelay(StreamRelay):
         self._rewriter = rewriter
         self._streamed = True
 
-    def feed_events(self, events: Events) -> bytes:
+    def feed_answer(self, response: ChatResponse, events: Events) -> bytes:
         """The upstream answered with one body after all: there is nothing to keep."""
         self._streamed = False
-        return super().feed_events(events)
+        return super().feed_answer(response, events)
 
     def trailer(self, cost: Cost | None) -> bytes:
         """The upstream's own end, with the price."""

@@ -236,9 +236,9 @@ def test_a_whole_answer_and_its_stream_say_the_same():
     )
     relay = StreamRelay(MESSAGES.stream_decoder(Quirks(), "s"), CHAT.stream_encoder(ENVELOPE))
 
-    direct = relay.feed_events(MESSAGES.response_events(answer))
+    direct = relay.feed_answer(answer, MESSAGES.response_events(answer))
     encoder = StreamRelay(MESSAGES.stream_decoder(Quirks(), "s"), MESSAGES.stream_encoder(ENVELOPE))
-    stream = encoder.feed_events(MESSAGES.response_events(answer)) + encoder.trailer(None)
+    stream = encoder.feed_answer(answer, MESSAGES.response_events(answer)) + encoder.trailer(None)
     back = StreamRelay(MESSAGES.stream_decoder(Quirks(), "s"), CHAT.stream_encoder(ENVELOPE))
     through_a_stream = back.feed(stream) + back.end()
 

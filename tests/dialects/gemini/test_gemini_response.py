@@ -103,7 +103,7 @@ def test_every_recorded_answer_is_the_same_as_the_stream_it_would_have_been():
             CHAT.stream_encoder(ENVELOPE),
         )
 
-        relay.feed_events(GEMINI.response_events(response))
+        relay.feed_answer(response, GEMINI.response_events(response))
 
         assert relay.usage == response.usage, record["id"]
         assert relay.finish is not None

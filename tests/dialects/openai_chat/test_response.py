@@ -154,7 +154,7 @@ def test_an_upstream_that_does_not_stream_is_streamed_all_the_same():
     response = decode_response(json.dumps(answer(message, "tool_calls")).encode(), Quirks())
     relay = relay_between(CHAT, CHAT, Quirks(), envelope())
 
-    out = (relay.feed_events(response_events(response)) + relay.trailer(COST)).decode()
+    out = (relay.feed_answer(response, response_events(response)) + relay.trailer(COST)).decode()
 
     assert out.count("data: ") == 7
     assert '"reasoning":"hm"' in out
