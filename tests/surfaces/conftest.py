@@ -56,9 +56,10 @@ api_key = "env:UPSTREAM_SECRET"
 base_url = "{url}/cohere/v2"
 api_key = "env:UPSTREAM_SECRET"
 
-[providers.amazon-bedrock]
-base_url = "{url}/bedrock"
-api_key = "env:UPSTREAM_SECRET"
+[providers.converse]
+name = "Amazon Bedrock"
+base_url = "{url}/converse"
+dialect = "bedrock_converse"
 
 [providers.google-ai-studio]
 base_url = "{url}/gemini/v1beta"

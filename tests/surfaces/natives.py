@@ -384,7 +384,7 @@ NATIVES: dict[str, Native] = {
         stream=gemini_stream,
     ),
     "bedrock_converse": Native(
-        provider="amazon-bedrock",
+        provider="converse",
         upstream="grid-converse",
         whole=converse_whole,
         stream=converse_stream,
