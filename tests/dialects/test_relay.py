@@ -44,7 +44,7 @@ def test_every_recorded_stream_is_the_same_at_every_split_and_by_both_ways():
             CHAT.stream_decoder(Quirks(), "gen-1"), CHAT.stream_encoder(envelope())
         )
         expected = relay_bytes(general, [stream])
-        for size in (1, 3, 64, len(stream)):
+        for size in (1, 2, 3, 7, 64, len(stream)):
             relay = relay_between(CHAT, CHAT, Quirks(), envelope(generation_id="gen-1"))
             relay._encoder = CHAT.stream_encoder(envelope())
             assert relay_bytes(relay, pieces_of(stream, size)) == expected, record["id"]
