@@ -1,5 +1,6 @@
 """Output items that grow: each writes the events of its own life, and is whole at its end."""
 
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 from portico.dialects.openai_responses.answer import text_part
@@ -39,7 +40,7 @@ class OpenItem(Protocol):
         ...
 
 
-class _Item:
+class _Item(ABC):
     """`place` is the item's `output_index`."""
 
     def __init__(self, feed: Feed, place: int, item_id: str) -> None:
@@ -47,8 +48,9 @@ class _Item:
         self.id = item_id
         self._feed = feed
 
+    @abstractmethod
     def whole(self, status: str) -> JsonObject:
-        raise NotImplementedError
+        """See `OpenItem`."""
 
     def open(self) -> bytes:
         """Write its beginning."""
