@@ -21,7 +21,7 @@ from portico.routing import Attempt, Candidate, Outcome, attempt_flow, final_err
 from portico.routing.credentials import REQUEST_KEY
 from portico.routing.metadata import router_metadata
 from portico.seen import Seen, failed
-from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation
+from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation, Usage
 from portico.watch import Watch
 
 _ERROR_BODY_BYTES = 64 * 1024
@@ -107,7 +107,7 @@ class Answering:
         finally:
             delivery.close()
             if not self._settled:
-                await self._settle()
+                await self._settle(self._used())
 
     async def _try_endpoints(self, delivery: Delivery) -> Outcome:
         resources = self._resources
@@ -248,8 +248,8 @@ class Answering:
 
     async def _complete(self, seen: Seen, delivery: Delivery) -> None:
         """Settle, then send the end: who saw the end finds it in the ledger."""
-        cost = await self._settle()
         usage = seen.usage(self._head)
+        cost = await self._settle(usage)
         if seen.relay is not None:
             seen.relay.usage = usage
             seen.relay.extra.update(self._metadata())
@@ -264,7 +264,7 @@ class Answering:
         self._error = error if self._committed else final_error(self._errors)
         self._error.beside.update(self._metadata())
         self._error.generation_id = self._envelope.generation_id
-        await self._settle()
+        await self._settle(self._used())
         await self._tell(delivery, self._error)
 
     async def _tell(self, delivery: Delivery, error: GatewayError) -> None:
@@ -288,10 +288,9 @@ class Answering:
         told = router_metadata(self._route, self._attempts, names, dropped=dropped)
         return {"openrouter_metadata": told}
 
-    async def _settle(self) -> Cost | None:
+    async def _settle(self, usage: Usage | None) -> Cost | None:
         """Book the generation. The store finishes it even if nobody waits any more."""
         self._settled = True
-        usage = self._seen.usage(self._head) if self._seen else None
         generation, cost = close_generation(
             self._generation(),
             usage=usage,
@@ -300,6 +299,9 @@ class Answering:
         )
         await self._resources.store.settle(self._held(), generation, self._attempts)
         return cost
+
+    def _used(self) -> Usage | None:
+        return self._seen.usage(self._head) if self._seen else None
 
     def _held(self) -> Reservation:
         assert self._reservation is not None, "admit() comes first"

@@ -167,14 +167,14 @@ class GenerationIds:
     """
 
     def __init__(self) -> None:
-        self._pool = b""
+        self._pool = ""
         self._used = 0
 
     def new(self, now_ms: int, prefix: str = "gen-") -> str:
         """An id that nobody can guess; `prefix` tells what kind of request it was."""
-        if self._used == len(self._pool):
-            self._pool, self._used = secrets.token_bytes(200 * _ID_LENGTH), 0
         start = self._used
-        self._used += _ID_LENGTH
-        letters = self._pool[start : self._used].translate(_ID_LETTERS)
-        return f"{prefix}{now_ms // 1000}-{letters.decode()}"
+        if start == len(self._pool):
+            start = 0
+            self._pool = secrets.token_bytes(200 * _ID_LENGTH).translate(_ID_LETTERS).decode()
+        self._used = start + _ID_LENGTH
+        return f"{prefix}{now_ms // 1000}-{self._pool[start : self._used]}"

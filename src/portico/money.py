@@ -34,7 +34,7 @@ def picousd_to_decimal_text(picousd: int) -> str:
     """
     sign = "-" if picousd < 0 else ""
     whole, rest = divmod(abs(picousd), PICOUSD)
-    return f"{sign}{whole}.{rest:012d}".rstrip("0").rstrip(".")
+    return f"{sign}{whole}.{rest:012d}".rstrip("0") if rest else f"{sign}{whole}"
 
 
 def usd_number(picousd: int) -> msgspec.Raw:

@@ -53,6 +53,7 @@ _TIERS: Mapping[str, ServiceTier | None] = {
     "fast": "priority",
     "flex": "flex",
 }
+_TEXT = frozenset({"text"})
 _CONVERSING = Needs().output_modalities
 _ANY_KIND = Needs(output_modalities=frozenset(get_args(OutputModality)))
 _ASKS_TO_THINK = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
@@ -311,7 +312,9 @@ def needs_of(head: RequestHead) -> Needs:
         prompt_tokens=bound,
         max_output_tokens=head.max_output_tokens,
         parameters=head.parameters,
-        input_modalities=frozenset(modality for modality, _ in head.media) | {"text"},
+        input_modalities=_TEXT.union(modality for modality, _ in head.media)
+        if head.media
+        else _TEXT,
         preferences=parse_preferences(head.preferences),
         service_tier=_service_tier(head),
         one_list=_raw(head, "route") == b'"sort"',

@@ -104,14 +104,17 @@ def upper_bound(
 
 def _dearest(source: Pricing | PriceOverride) -> tuple[int, int]:
     """The highest rate of each side."""
-    prompt = max(
-        source.prompt_picousd or 0,
-        source.cache_read_picousd or 0,
-        source.cache_write_picousd or 0,
-        source.cache_write_1h_picousd or 0,
-        source.input_audio_picousd or 0,
-    )
-    return prompt, max(source.completion_picousd or 0, source.output_audio_picousd or 0)
+    prompt, completion = source.prompt_picousd or 0, source.completion_picousd or 0
+    for rate in (
+        source.cache_read_picousd,
+        source.cache_write_picousd,
+        source.cache_write_1h_picousd,
+        source.input_audio_picousd,
+    ):
+        if rate is not None and rate > prompt:
+            prompt = rate
+    other = source.output_audio_picousd
+    return prompt, completion if other is None or other < completion else other
 
 
 def _rates(pricing: Pricing, *, prompt_tokens: int, at_utc: str) -> Pricing:

@@ -32,7 +32,7 @@ class EndpointFacts(msgspec.Struct, frozen=True, kw_only=True):
     (contract/routing 1). `price_picousd` is the price scalar: prompt plus
     completion rate per token, 0 if the price is not known. `caches`: reading a
     prompt from its cache costs less than sending it anew. `candidate` is the
-    endpoint with its provider's only key.
+    endpoint with its provider's only key. `rank` orders by priority, then by price.
     """
 
     endpoint: Endpoint
@@ -41,13 +41,15 @@ class EndpointFacts(msgspec.Struct, frozen=True, kw_only=True):
     names: frozenset[str]
     wide_names: frozenset[str]
     price_picousd: int
+    rank: tuple[int, int]
     caches: bool
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A model's endpoints, in catalogue order, and what is true of all of them.
 
-    A filter that all endpoints are known to pass need not look at each. `sticks`:
+    A filter that all endpoints are known to pass need not look at each. `plain`: all have a
+    price and none is of a service tier. `sticks`:
     there is a choice, and a cache that is worth going back to.
     `least_context_tokens` and `least_output_tokens` are the smallest known bounds,
     `common_inputs` what all take whose input is known, `common_parameters` what
@@ -55,6 +57,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     endpoints: tuple[EndpointFacts, ...]
+    plain: bool
     all_priced: bool
     all_zdr: bool
     none_trains: bool
@@ -84,6 +87,7 @@ def facts_of(model: Model, provider_names: Mapping[str, str]) -> ModelFacts:
     return ModelFacts(
         endpoints=facts,
         sticks=len(facts) > 1 and any(f.caches for f in facts),
+        plain=all(e.pricing is not None and e.service_tier is None for e in endpoints),
         all_priced=all(e.pricing is not None for e in endpoints),
         all_zdr=all(e.zdr is True for e in endpoints),
         none_trains=all(e.trains is False for e in endpoints),
@@ -115,6 +119,7 @@ def _facts(endpoint: Endpoint, provider_names: Mapping[str, str]) -> EndpointFac
         names=wide if endpoint.service_tier is None else frozenset({tag}),
         wide_names=wide,
         price_picousd=price_picousd(endpoint),
+        rank=(endpoint.priority, price_picousd(endpoint)),
         caches=_is_cheaper_from_cache(endpoint),
     )
 

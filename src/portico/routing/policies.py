@@ -6,6 +6,7 @@ closes it again, and only one is let through at a time.
 """
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from random import Random
 from statistics import median, pstdev
 
@@ -90,7 +91,7 @@ def cheap_but_spread(
     Of those, only the lowest `priority` number takes part; the rest follows by
     ascending priority and price, endpoints in outage last.
     """
-    rest = _well_first(sorted(endpoints, key=_priority_and_price), conditions)
+    rest = _well_first(sorted(endpoints, key=_rank), conditions)
     drawn = draw_weights(rest, conditions)
     total = sum(drawn)
     if len(drawn) < 2 or total <= 0:
@@ -158,5 +159,4 @@ def _price(facts: EndpointFacts) -> int:
     return facts.price_picousd
 
 
-def _priority_and_price(facts: EndpointFacts) -> tuple[int, int]:
-    return facts.endpoint.priority, facts.price_picousd
+_rank = attrgetter("rank")
