@@ -79,9 +79,9 @@ def admitted(
 ) -> tuple[list[Group], list[Exclusion]]:
     """Return the endpoints that fit, in groups to be ordered apart, and those that do not."""
     excluded: list[Exclusion] = []
-    kept: list[tuple[Target, list[EndpointFacts]]] = []
+    kept: list[tuple[Target, Sequence[EndpointFacts]]] = []
     for target in targets:
-        fitting = list(target.facts.endpoints)
+        fitting: Sequence[EndpointFacts] = target.facts.endpoints
         if not nothing_objects(needs, conditions, target):
             filters = [
                 (code, objects)
@@ -115,8 +115,8 @@ def _without_objection(
 
 
 def _preferring(
-    endpoints: list[EndpointFacts], needs: Needs, excluded: list[Exclusion]
-) -> list[EndpointFacts]:
+    endpoints: Sequence[EndpointFacts], needs: Needs, excluded: list[Exclusion]
+) -> Sequence[EndpointFacts]:
     """Soft filters: of one model's endpoints, those that take what was sent, if there are any."""
     for parameter in SOFT:
         if parameter not in needs.parameters:
