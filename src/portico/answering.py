@@ -142,7 +142,8 @@ class Answering:
         resources = self._resources
         seen = self._seen = Seen(attempt.candidate, self._surface, resources)
         try:
-            async with Watch(resources.options.deadlines, first_s=self._first_s(endpoint)) as watch:
+            deadlines, first_s = resources.options.deadlines, self._first_s(endpoint)
+            async with Watch(deadlines, resources.alarms, first_s=first_s) as watch:
                 await self._exchange(seen, watch, delivery)
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)

@@ -116,6 +116,7 @@ class Gateway:
             reply,
             [(b"x-generation-id", generation_id.encode())],
             self._patience(head),
+            self.resources.alarms,
             stream=head.stream,
             keep_alive=surface.keep_alive,
             media_type=head.media_type,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from portico.alarms import Alarms
 from portico.dialects import Dialect, Quirks, StreamTail, WireProfile
 from portico.ports import Deadlines, Store, Tokens, Transport
 from portico.providers.signing import SCHEMES, Headers, Scheme
@@ -111,3 +112,4 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     budget: RetryBudget
     now_ms: Callable[[], int]
     clock_s: Callable[[], float]
+    alarms: Alarms = msgspec.field(default_factory=Alarms)

@@ -7,6 +7,7 @@ whether something was read since it looked last.
 import asyncio
 from types import TracebackType
 
+from portico.alarms import Alarm, Alarms
 from portico.errors import UpstreamTimeout
 from portico.ports import DEADLINE_PASSED, Deadlines
 
@@ -23,15 +24,16 @@ class Watch:
     remains is ours to do, not the provider's.
     """
 
-    def __init__(self, deadlines: Deadlines, *, first_s: float) -> None:
+    def __init__(self, deadlines: Deadlines, alarms: Alarms, *, first_s: float) -> None:
         self.reads = 0
         self.sending = False
         self.held_up = False
         self._deadlines = deadlines
+        self._alarms = alarms
         self._first_s = first_s
         self._seen = 0
         self._silent_s = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm: Alarm | asyncio.TimerHandle | None = None
         self._why = ""
         self._cancelling = 0
 
@@ -40,7 +42,7 @@ class Watch:
         self._ends_s = self._loop.time() + self._deadlines.total_s
         self._task = asyncio.current_task()
         within_s = min(self._first_s, self._deadlines.total_s)
-        self._timer = self._loop.call_later(within_s, self._end, "sent no first token in time")
+        self._alarm = self._alarms.after(within_s, self._end_first)
         return self
 
     async def __aexit__(
@@ -64,9 +66,9 @@ class Watch:
 
     def settling(self) -> None:
         """No deadline any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def _look(self) -> None:
         pause_s = self._deadlines.idle_s / _LOOKS_PER_SILENCE
@@ -81,7 +83,10 @@ class Watch:
         elif self._loop.time() >= self._ends_s:
             self._end("took longer than an answer may take")
         else:
-            self._timer = self._loop.call_later(pause_s, self._look)
+            self._alarm = self._alarms.after(pause_s, self._look)
+
+    def _end_first(self) -> None:
+        self._end("sent no first token in time")
 
     def _end(self, why: str) -> None:
         if self._task is not None and not self._task.done():
