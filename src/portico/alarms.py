@@ -7,7 +7,7 @@ request has several deadlines that only a few ever meet.
 import asyncio
 from collections.abc import Callable
 
-_LENGTHS = 32  # settings have a handful; anything else is as dear as a timer of its own
+_LENGTHS = 32  # settings have a handful
 _EARLY_S = 0.001  # the loop's clock is cut to milliseconds
 
 
@@ -17,13 +17,13 @@ class Alarms:
     def __init__(self) -> None:
         self._rows: dict[float, _Row] = {}
 
-    def after(self, seconds: float, callback: Callable[[], None]) -> "Alarm | asyncio.TimerHandle":
+    def after(self, seconds: float, callback: Callable[[], None]) -> "Alarm":
         """Call `callback` in `seconds` unless `cancel()` of what is returned comes first."""
         loop = asyncio.get_running_loop()
         row = self._rows.get(seconds)
         if row is None or row.loop is not loop:
             if row is None and len(self._rows) >= _LENGTHS:
-                return loop.call_later(seconds, callback)
+                self._rows.clear()  # those that wait keep their row and its timer
             row = self._rows[seconds] = _Row(loop)
         alarm = Alarm(row.waiting, loop.time() + seconds, callback)
         row.waiting[alarm] = None
@@ -33,7 +33,7 @@ class Alarms:
 
 
 class Alarm:
-    """One that has been set."""
+    """One that has been set. `due_s` is by the loop's clock."""
 
     __slots__ = ("_waiting", "callback", "due_s")
 

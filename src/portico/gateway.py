@@ -22,9 +22,12 @@ from portico.routing import RoutePlan
 from portico.tokens import estimate_tokens
 from portico.vocabulary import CatalogSnapshot
 
-_ID_LENGTH = 20
-_ID_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-_ID_LETTERS = bytes(_ID_ALPHABET[byte % len(_ID_ALPHABET)] for byte in range(256))
+_ID_RANDOM = 17
+_ID_ORDER = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # as bytes sort
+_ID_BASE = len(_ID_ORDER)
+_ID_PAIRS = [first + second for first in _ID_ORDER for second in _ID_ORDER]
+_ID_PER_MS = _ID_BASE**3 // 1000
+_ID_LETTERS = bytes(ord(_ID_ORDER[byte % _ID_BASE]) for byte in range(256))
 
 
 class Gateway:
@@ -162,20 +165,30 @@ def caller_of(call: Call) -> Caller:
 
 
 class GenerationIds:
-    """Makes ids: `gen-`, the unix second, and 20 random letters and digits (119 bits).
+    """Makes ids: `gen-`, the unix second, and 20 letters and digits.
 
-    Randomness is fetched for two hundred at a time; no byte is used twice.
+    The first three of these grow with the time within the second, so that the ledger's
+    index of ids is written at its end; 17 are random (101 bits). Randomness is fetched
+    for two hundred at a time; no byte is used twice.
     """
 
     def __init__(self) -> None:
         self._pool = ""
         self._used = 0
+        self._now_ms = 0
+        self._within_ms = 0
 
     def new(self, now_ms: int, prefix: str = "gen-") -> str:
         """An id that nobody can guess; `prefix` tells what kind of request it was."""
         start = self._used
         if start == len(self._pool):
             start = 0
-            self._pool = secrets.token_bytes(200 * _ID_LENGTH).translate(_ID_LETTERS).decode()
-        self._used = start + _ID_LENGTH
-        return f"{prefix}{now_ms // 1000}-{self._pool[start : self._used]}"
+            self._pool = secrets.token_bytes(200 * _ID_RANDOM).translate(_ID_LETTERS).decode()
+        self._used = start + _ID_RANDOM
+        if now_ms != self._now_ms:
+            self._now_ms, self._within_ms = now_ms, 0
+        second, ms = divmod(now_ms, 1000)
+        place = ms * _ID_PER_MS + min(self._within_ms, _ID_PER_MS - 1)
+        self._within_ms += 1
+        high, low = divmod(place, _ID_BASE)
+        return f"{prefix}{second}-{_ID_PAIRS[high]}{_ID_ORDER[low]}{self._pool[start : self._used]}"

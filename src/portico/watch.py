@@ -33,16 +33,16 @@ class Watch:
         self._first_s = first_s
         self._seen = 0
         self._silent_s = 0.0
-        self._alarm: Alarm | asyncio.TimerHandle | None = None
+        self._alarm: Alarm | None = None
         self._why = ""
         self._cancelling = 0
 
     async def __aenter__(self) -> "Watch":
-        self._loop = asyncio.get_running_loop()
-        self._ends_s = self._loop.time() + self._deadlines.total_s
         self._task = asyncio.current_task()
-        within_s = min(self._first_s, self._deadlines.total_s)
+        total_s = self._deadlines.total_s
+        within_s = min(self._first_s, total_s)
         self._alarm = self._alarms.after(within_s, self._end_first)
+        self._ends_s = self._alarm.due_s - within_s + total_s
         return self
 
     async def __aexit__(
@@ -80,7 +80,7 @@ class Watch:
         self._seen = self.reads
         if self._silent_s > self._deadlines.idle_s:
             self._end("fell silent in the middle of its answer")
-        elif self._loop.time() >= self._ends_s:
+        elif asyncio.get_running_loop().time() >= self._ends_s:
             self._end("took longer than an answer may take")
         else:
             self._alarm = self._alarms.after(pause_s, self._look)
