@@ -63,6 +63,7 @@ class Answering:
         self._errors: list[tuple[Endpoint, UpstreamError]] = []
         self._seen: Seen | None = None
         self._error: GatewayError | None = None
+        self._usage: Usage | None = None
         self._committed = False
         self._cancelled = False
         self._settled = False
@@ -107,7 +108,7 @@ class Answering:
         finally:
             delivery.close()
             if not self._settled:
-                await self._settle(self._used())
+                await self._settle()
 
     async def _try_endpoints(self, delivery: Delivery) -> Outcome:
         resources = self._resources
@@ -142,8 +143,7 @@ class Answering:
         resources = self._resources
         seen = self._seen = Seen(attempt.candidate, self._surface, resources)
         try:
-            deadlines, first_s = resources.options.deadlines, self._first_s(endpoint)
-            async with Watch(deadlines, resources.alarms, first_s=first_s) as watch:
+            async with self._watch(endpoint) as watch:
                 await self._exchange(seen, watch, delivery)
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)
@@ -180,14 +180,13 @@ class Answering:
             self._observe(seen, None)
             await self._complete(seen, delivery)
 
-    def _first_s(self, endpoint: Endpoint) -> float:
-        """How long this attempt may wait for its first token."""
-        deadlines = self._resources.options.deadlines
-        if not self._head.stream:  # a whole answer is sent when it is finished
-            return deadlines.total_s
-        waited_s = self._resources.clock_s() - self._started_s
-        first_s = endpoint.first_byte_s or deadlines.first_byte_s
-        return max(0.0, min(first_s, max(first_s, deadlines.first_token_within_s) - waited_s))
+    def _watch(self, endpoint: Endpoint) -> Watch:
+        """The deadlines of this attempt; a whole answer is sent when it is finished."""
+        deadlines, first_s = self._resources.options.deadlines, None
+        if self._head.stream:
+            waited_s = self._resources.clock_s() - self._started_s
+            first_s = deadlines.first_s(endpoint.first_byte_s, waited_s)
+        return Watch(deadlines, self._resources.alarms, first_s=first_s)
 
     def _observe(self, seen: Seen, error: UpstreamError | None) -> None:
         """Tell the tracker, unless it was the client's fault."""
@@ -249,8 +248,8 @@ class Answering:
 
     async def _complete(self, seen: Seen, delivery: Delivery) -> None:
         """Settle, then send the end: who saw the end finds it in the ledger."""
-        usage = seen.usage(self._head)
-        cost = await self._settle(usage)
+        cost = await self._settle()
+        usage = self._usage
         if seen.relay is not None:
             seen.relay.usage = usage
             seen.relay.extra.update(self._metadata())
@@ -265,7 +264,7 @@ class Answering:
         self._error = error if self._committed else final_error(self._errors)
         self._error.beside.update(self._metadata())
         self._error.generation_id = self._envelope.generation_id
-        await self._settle(self._used())
+        await self._settle()
         await self._tell(delivery, self._error)
 
     async def _tell(self, delivery: Delivery, error: GatewayError) -> None:
@@ -289,9 +288,10 @@ class Answering:
         told = router_metadata(self._route, self._attempts, names, dropped=dropped)
         return {"openrouter_metadata": told}
 
-    async def _settle(self, usage: Usage | None) -> Cost | None:
+    async def _settle(self) -> Cost | None:
         """Book the generation. The store finishes it even if nobody waits any more."""
         self._settled = True
+        usage = self._usage = self._seen.usage(self._head) if self._seen else None
         generation, cost = close_generation(
             self._generation(),
             usage=usage,
@@ -300,9 +300,6 @@ class Answering:
         )
         await self._resources.store.settle(self._held(), generation, self._attempts)
         return cost
-
-    def _used(self) -> Usage | None:
-        return self._seen.usage(self._head) if self._seen else None
 
     def _held(self) -> Reservation:
         assert self._reservation is not None, "admit() comes first"

@@ -35,6 +35,16 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     total_s: float = 600.0
     first_token_within_s: float = 120.0
 
+    def first_s(self, of_endpoint_s: float | None, waited_s: float) -> float:
+        """How long an attempt may wait for its first token.
+
+        Args:
+            of_endpoint_s: what is known to fit the endpoint; None: the usual.
+            waited_s: what attempts before it have used up.
+        """
+        first_s = of_endpoint_s or self.first_byte_s
+        return max(0.0, min(first_s, max(first_s, self.first_token_within_s) - waited_s))
+
 
 class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One signed HTTP request. `headers` hold the provider's secret: never log it.

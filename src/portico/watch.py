@@ -17,20 +17,20 @@ _LOOKS_PER_SILENCE = 4
 class Watch:
     """A context that ends what runs in it with `UpstreamTimeout` when a deadline passes.
 
-    Until `begun()` the deadline is `first_s`; then, after each `reads += 1`, an
+    Until `begun()` the deadline is `first_s`, if there is one; then, after each `reads += 1`, an
     idle time, found out within a quarter more. `total_s` counts from the start.
     While `sending` it is the client who is waited for: that is no silence, and
     does not count towards the total; `held_up` tells that it happened. `settling()` ends all deadlines: what
     remains is ours to do, not the provider's.
     """
 
-    def __init__(self, deadlines: Deadlines, alarms: Alarms, *, first_s: float) -> None:
+    def __init__(self, deadlines: Deadlines, alarms: Alarms, *, first_s: float | None) -> None:
         self.reads = 0
         self.sending = False
         self.held_up = False
         self._deadlines = deadlines
         self._alarms = alarms
-        self._first_s = first_s
+        self._first_s = deadlines.total_s if first_s is None else first_s
         self._seen = 0
         self._silent_s = 0.0
         self._alarm: Alarm | None = None
