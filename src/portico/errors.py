@@ -20,7 +20,8 @@ GatewayError                  status  error_type               retryable
     │   └── UpstreamModelGone    404  not_found                no
     ├── UpstreamRateLimited      429  rate_limit_exceeded      yes
     ├── UpstreamUnavailable      502  provider_unavailable     yes
-    │   └── UpstreamKeyRefused   502  provider_unavailable     with another key
+    │   ├── UpstreamKeyRefused   502  provider_unavailable     with another key
+    │   └── UpstreamEmpty        502  provider_unavailable     once, elsewhere
     ├── UpstreamOverloaded       503  provider_overloaded      yes
     ├── UpstreamTimeout          504  timeout                  yes
     ├── StreamBroken             502  provider_unavailable     only before the first byte
@@ -287,6 +288,16 @@ class UpstreamKeyRefused(UpstreamUnavailable):
 
     To do: the operator looks at `metadata.raw`, which is what the provider said, and
     replaces the provider's key or pays its bill.
+    """
+
+
+class UpstreamEmpty(UpstreamUnavailable):
+    """A good status with nothing after it: no token, and no word on why it ended.
+
+    The next endpoint of the model is asked, once: what two have nothing to say to,
+    a third has not either.
+
+    To do: ask again, or name fallbacks in `models`.
     """
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from portico.errors import (
+    UpstreamEmpty,
     UpstreamKeyRefused,
     UpstreamModelGone,
     UpstreamOverloaded,
@@ -49,6 +50,7 @@ BUSY = Outcome(error=UpstreamRateLimited("busy"))
 OUT_OF_TIME = Outcome(error=UpstreamTimeout("late"), give_up=True)
 BAD_KEY = Outcome(error=UpstreamKeyRefused("no"))
 GONE = Outcome(error=UpstreamModelGone("no"))
+EMPTY = Outcome(error=UpstreamEmpty("nothing"))
 REFUSED = Outcome(error=UpstreamRejected("no"))
 MID_STREAM = Outcome(error=UpstreamUnavailable("cut"), committed=True)
 
@@ -72,6 +74,11 @@ MID_STREAM = Outcome(error=UpstreamUnavailable("cut"), committed=True)
         ([BAD_KEY] * 9, "ab"),
         ([BAD_KEY, DOWN, FINE], "abb"),
         ([GONE] * 9, "ab"),
+        ([EMPTY, FINE], "ab"),
+        ([EMPTY] * 9, "ab"),
+        ([EMPTY, DOWN, FINE], "abb"),
+        ([DOWN, EMPTY, FINE], "aba"),
+        ([DOWN, EMPTY, EMPTY, FINE], "aba"),
     ],
 )
 def test_attempts(outcomes, asked):
@@ -84,6 +91,19 @@ def test_attempts_are_bounded_however_many_endpoints_there_are():
 
 def test_what_two_providers_refuse_is_not_sent_to_a_third():
     assert run(attempt_flow([A, B, C], retries=1), [REFUSED] * 9) == "ab"
+
+
+def test_after_two_empty_answers_no_third_endpoint_of_the_model_is_asked():
+    other = endpoint("z", model="other")
+
+    assert run(attempt_flow([A, B, C, other], retries=1), [EMPTY, EMPTY, FINE]) == "abz"
+
+
+def test_an_empty_answer_is_not_asked_for_with_the_next_key_of_the_same_endpoint():
+    copies = [Candidate(endpoint=A, credential=name) for name in ("first", "second")]
+    flow = flow_of_candidates([*copies, Candidate(endpoint=B)], retries=0)
+
+    assert run(flow, [EMPTY, FINE]) == "ab"
 
 
 def test_a_model_that_is_gone_at_some_providers_is_asked_for_at_all():

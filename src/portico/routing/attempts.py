@@ -6,6 +6,7 @@ from math import ceil
 import msgspec
 
 from portico.errors import (
+    UpstreamEmpty,
     UpstreamError,
     UpstreamKeyRefused,
     UpstreamModelGone,
@@ -68,7 +69,8 @@ def attempt_flow(
     again only after a failure that may pass by itself: not after a rate limit,
     a timeout or a refused key, which it would repeat. What an endpoint refuses as wrong is
     tried once more at another provider of the model, since bodies differ, and a
-    prompt too long for it only where the window is larger (contract/routing 5).
+    prompt too long for it only where the window is larger. After an answer with
+    nothing in it one other endpoint of the model is asked (contract/routing 5).
 
     Args:
         candidates: in the order to try them; not empty. Several may be one
@@ -102,7 +104,7 @@ def attempt_flow(
                 return outcome
             if isinstance(outcome.error, UpstreamModelGone):
                 continue  # says nothing of what the others will say
-            if isinstance(outcome.error, UpstreamRejected):
+            if isinstance(outcome.error, UpstreamRejected | UpstreamEmpty):
                 refusals.note(endpoint, outcome.error)
             elif _may_pass(outcome.error):
                 again.append(candidate)
@@ -132,15 +134,18 @@ def _may_pass(error: UpstreamError | None) -> bool:
 
 
 class _Refusals:
-    """Which endpoints are pointless after what others said was wrong with the request."""
+    """Which endpoints are pointless after what others said to the request, or did not say."""
 
     def __init__(self) -> None:
         self._providers: dict[str, set[str]] = {}
         self._windows: dict[str, int] = {}
+        self._silent: dict[str, set[str]] = {}
 
-    def note(self, endpoint: Endpoint, error: UpstreamRejected) -> None:
+    def note(self, endpoint: Endpoint, error: UpstreamRejected | UpstreamEmpty) -> None:
         model = endpoint.model
-        if error.error_type == "context_length_exceeded":
+        if isinstance(error, UpstreamEmpty):
+            self._silent.setdefault(model, set()).add(endpoint.tag)
+        elif error.error_type == "context_length_exceeded":
             window = endpoint.context_tokens or 0
             self._windows[model] = max(window, self._windows.get(model, 0))
         else:
@@ -149,6 +154,9 @@ class _Refusals:
     def exclude(self, endpoint: Endpoint) -> bool:
         window = self._windows.get(endpoint.model)
         if window is not None and (endpoint.context_tokens or 0) <= window:
+            return True
+        silent = self._silent.get(endpoint.model, set())
+        if endpoint.tag in silent or len(silent) >= 2:
             return True
         refusing = self._providers.get(endpoint.model, set())
         return endpoint.provider in refusing or len(refusing) >= 2
