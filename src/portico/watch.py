@@ -1,4 +1,4 @@
-"""Deadlines of one attempt, on one timer: first token, silence, and all in all.
+"""Deadlines: of one attempt, on one timer, and of the first token over all attempts.
 
 Nothing happens per chunk but an addition: a timer looks every now and then
 whether something was read since it looked last.
@@ -8,7 +8,10 @@ import asyncio
 from types import TracebackType
 
 from portico.errors import UpstreamTimeout
+from portico.planning import Planned
 from portico.ports import DEADLINE_PASSED, Deadlines
+from portico.routing.patience import first_token_s
+from portico.vocabulary import Endpoint
 
 _LOOKS_PER_SILENCE = 4
 
@@ -88,3 +91,39 @@ class Watch:
             self._why = why
             self._cancelling = self._task.cancelling()
             self._task.cancel(DEADLINE_PASSED + why)
+
+
+class Waiting:
+    """How long one request waits for its first token, attempt by attempt.
+
+    State: the time that all attempts have together, which grows with the patience
+    that their endpoints need.
+    """
+
+    def __init__(self, deadlines: Deadlines, planned: Planned, started_s: float) -> None:
+        self._deadlines = deadlines
+        self._stream = planned.head.stream
+        self._measured = planned.conditions.health.known
+        self._last = planned.route.candidates[-1].endpoint
+        self._started_s = started_s
+        self._together_s = deadlines.first_token_within_s
+
+    def first_s(self, endpoint: Endpoint, now_s: float) -> float:
+        """How long an attempt that begins now may wait for its first token."""
+        deadlines = self._deadlines
+        if not self._stream:  # a whole answer is sent when it is finished
+            return deadlines.total_s
+        first_s = first_token_s(
+            endpoint,
+            self._measured.get((endpoint.model, endpoint.tag)),
+            usual_s=deadlines.first_byte_s,
+            thinking_s=deadlines.thinking_first_byte_s,
+            is_last=endpoint is self._last,
+        )
+        if first_s > deadlines.first_byte_s:
+            self._together_s = max(self._together_s, 2 * first_s)
+        return max(0.0, min(first_s, self._together_s - (now_s - self._started_s)))
+
+    def is_over(self, now_s: float) -> bool:
+        """Whether no further attempt may begin."""
+        return now_s - self._started_s > self._together_s

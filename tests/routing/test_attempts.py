@@ -93,6 +93,35 @@ def test_what_two_providers_refuse_is_not_sent_to_a_third():
     assert run(attempt_flow([A, B, C], retries=1), [REFUSED] * 9) == "ab"
 
 
+@pytest.mark.parametrize(
+    ("moderated", "asked"),
+    [
+        ({}, "ab"),  # nothing is known: once more, as with any refusal
+        ({"b": True}, "ac"),
+        ({"b": True, "c": True, "d": True}, "a"),
+        ({"b": True, "c": True, "d": False}, "ad"),
+        ({"b": False, "c": False, "d": False}, "abcd"),
+        ({"a": False, "c": False}, "abc"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("error_type", ["content_policy_violation", "refusal"])
+def test_what_is_refused_for_its_content_is_sent_to_who_does_not_judge_it(
+    moderated, asked, error_type
+):
+    endpoints = [endpoint(slug, is_moderated=moderated.get(slug)) for slug in "abcd"]
+    refused = Outcome(error=UpstreamRejected("no", error_type=error_type))
+
+    assert run(attempt_flow(endpoints, retries=1), [refused] * 9) == asked
+
+
+def test_who_judges_content_is_asked_after_any_other_failure():
+    endpoints = [endpoint(slug, is_moderated=True) for slug in "abc"]
+
+    assert run(attempt_flow(endpoints, retries=0), [REFUSED, FINE]) == "ab"
+    assert run(attempt_flow(endpoints, retries=0), [DOWN, BUSY, FINE]) == "abc"
+
+
 def test_after_two_empty_answers_no_third_endpoint_of_the_model_is_asked():
     other = endpoint("z", model="other")
 

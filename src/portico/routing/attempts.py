@@ -19,6 +19,7 @@ from portico.routing.facts import Candidate
 from portico.vocabulary import Endpoint
 
 _LONGEST_WAIT_S = 3600.0
+_ON_CONTENT = frozenset({"content_policy_violation", "refusal"})
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +69,8 @@ def attempt_flow(
     Every candidate is asked once before any is asked again. One is asked
     again only after a failure that may pass by itself: not after a rate limit,
     a timeout or a refused key, which it would repeat. What an endpoint refuses as wrong is
-    tried once more at another provider of the model, since bodies differ, and a
+    tried once more at another provider of the model, since bodies differ; what one refuses
+    for its content, at every provider that is declared not to judge it and at none that does. A
     prompt too long for it only where the window is larger. After an answer with
     nothing in it one other endpoint of the model is asked (contract/routing 5).
 
@@ -140,6 +142,7 @@ class _Refusals:
         self._providers: dict[str, set[str]] = {}
         self._windows: dict[str, int] = {}
         self._silent: dict[str, set[str]] = {}
+        self._judged: set[str] = set()  # models somebody refused the content for
 
     def note(self, endpoint: Endpoint, error: UpstreamRejected | UpstreamEmpty) -> None:
         model = endpoint.model
@@ -150,6 +153,8 @@ class _Refusals:
             self._windows[model] = max(window, self._windows.get(model, 0))
         else:
             self._providers.setdefault(model, set()).add(endpoint.provider)
+            if error.error_type in _ON_CONTENT:
+                self._judged.add(model)
 
     def exclude(self, endpoint: Endpoint) -> bool:
         window = self._windows.get(endpoint.model)
@@ -159,7 +164,11 @@ class _Refusals:
         if endpoint.tag in silent or len(silent) >= 2:
             return True
         refusing = self._providers.get(endpoint.model, set())
-        return endpoint.provider in refusing or len(refusing) >= 2
+        if endpoint.provider in refusing:
+            return True
+        if endpoint.model in self._judged and endpoint.is_moderated is not None:
+            return endpoint.is_moderated
+        return len(refusing) >= 2
 
 
 def final_error(errors: Sequence[tuple[Endpoint, UpstreamError]]) -> UpstreamError:
