@@ -90,14 +90,18 @@ class Answering:
             KeyLimitExceeded: the key's limit does not leave room for it.
             StorageUnavailable: the ledger cannot be written.
         """
-        self._reservation = await admit(
-            self._resources.store,
-            generation_id=self._envelope.generation_id,
-            key=self._call.principal.key,
-            endpoints=self._route.endpoints,
-            bounds=self._bounds,
-            now_ms=self._created_ms,
-        )
+        try:
+            self._reservation = await admit(
+                self._resources.store,
+                generation_id=self._envelope.generation_id,
+                key=self._call.principal.key,
+                endpoints=self._route.endpoints,
+                bounds=self._bounds,
+                now_ms=self._created_ms,
+            )
+        except GatewayError as error:
+            error.beside.update(self._metadata())
+            raise
 
     async def run(self, delivery: Delivery) -> None:
         """Try the endpoints and deliver; whatever happens, settle exactly once."""

@@ -32,7 +32,7 @@ nowhere else. A bug is not a GatewayError: it propagates and becomes a 500
 whose body says nothing of the inside.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class GatewayError(Exception):
@@ -145,10 +145,14 @@ class UnsupportedEncoding(ClientError):
 
 
 class RoutingError(GatewayError):
-    """No endpoint can serve the request."""
+    """No endpoint can serve the request.
+
+    `excluded` are `routing.refusals.Exclusion`s: the endpoints that were looked at.
+    """
 
     status = 404
     error_type = "not_found"
+    excluded: tuple[Any, ...] = ()
 
 
 class ModelNotFound(RoutingError):

@@ -215,6 +215,32 @@ def test_retry_after_is_the_smallest_hint_if_every_attempt_gave_one(errors, retr
     assert ("x-should-retry" in last.headers) is (retry_after is None)
 
 
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        ([limited(7), limited(30)], ("capacity_exhausted", True, 7)),
+        ([limited(7), limited(None)], ("capacity_exhausted", True, None)),
+        ([limited(7), overloaded(9)], ("temporarily_unavailable", True, 7)),
+        ([overloaded(None), overloaded(None)], ("temporarily_unavailable", True, None)),
+        ([UpstreamModelGone("no"), UpstreamModelGone("no")], ("model_unavailable_upstream", False, None)),
+        ([UpstreamModelGone("no"), limited(7)], None),
+        ([UpstreamUnavailable("down")], None),
+    ],
+)  # fmt: skip
+def test_what_all_attempts_failed_for_is_told_where_there_is_a_word_for_it(errors, told):
+    last = final_error(list(zip((A, B), errors, strict=False)))
+
+    availability = last.metadata.get("availability")
+    if told is None:
+        assert availability is None
+    else:
+        code, retryable, retry_after = told
+        assert (availability["code"], availability["retryable"]) == (code, retryable)
+        assert availability.get("retry_after") == retry_after
+        assert availability["requested_models"] == ["m"]
+        assert availability["affected_providers"] == ["a", "b"]
+
+
 def test_earlier_errors_are_told_beside_the_last_one():
     error = final_error([(A, limited(7)), (B, UpstreamRejected("no", upstream_status=400))])
 

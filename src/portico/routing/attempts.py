@@ -16,6 +16,7 @@ from portico.errors import (
     UpstreamTimeout,
 )
 from portico.routing.facts import Candidate
+from portico.routing.refusals import availability
 from portico.vocabulary import Endpoint
 
 _LONGEST_WAIT_S = 3600.0
@@ -177,7 +178,8 @@ def final_error(errors: Sequence[tuple[Endpoint, UpstreamError]]) -> UpstreamErr
     The ones before it stand in `previous_errors`. If all were for want of capacity
     and each gave a hint, `Retry-After` is the smallest (contract/errors-limits 7).
     Where nothing says when to come back, a client that tries again by itself is
-    asked not to: what it would repeat was tried here (reliability promise R3).
+    asked not to: what it would repeat was tried here (reliability promise R3). What all
+    failed for is told as `availability` where that has a word for it.
     """
     *earlier, (_, last) = errors
     if earlier:
@@ -192,9 +194,25 @@ def final_error(errors: Sequence[tuple[Endpoint, UpstreamError]]) -> UpstreamErr
         ]
     hints = [error.retry_after_s for _, error in errors]
     busy = all(isinstance(e, UpstreamRateLimited | UpstreamOverloaded) for _, e in errors)
+    wait_s = None
     if busy and None not in hints:
         smallest = min(hint for hint in hints if hint is not None)
-        last.headers["Retry-After"] = str(max(1, ceil(min(_LONGEST_WAIT_S, smallest))))
+        wait_s = max(1, ceil(min(_LONGEST_WAIT_S, smallest)))
+        last.headers["Retry-After"] = str(wait_s)
     else:
         last.headers["x-should-retry"] = "false"
+    if busy:
+        limited = isinstance(last, UpstreamRateLimited)
+        code = "capacity_exhausted" if limited else "temporarily_unavailable"
+    elif all(isinstance(e, UpstreamModelGone) for _, e in errors):
+        code = "model_unavailable_upstream"
+    else:
+        return last
+    last.metadata["availability"] = availability(
+        code,
+        requested=[endpoint.model for endpoint, _ in errors],
+        affected={endpoint.provider for endpoint, _ in errors},
+        retryable=busy,
+        retry_after_s=wait_s,
+    )
     return last

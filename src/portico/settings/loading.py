@@ -350,7 +350,7 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
         supported_parameters: request parameters that it takes, by the names in
             `GET /models`; others are not sent to it. Unset: the provider's.
         input_modalities: what it reads: "text", "image", "file", "audio",
-            "video". Unset: text only.
+            "video". Unset: not known, and no request is refused for it.
         output_modalities: what it gives: "text", "image", "audio", "embeddings",
             "rerank", "speech", "transcription". Unset: text only.
         dialect: the family of the API that it is called by, for a model that its provider
