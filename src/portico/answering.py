@@ -11,7 +11,13 @@ import msgspec
 from portico.accounting import admit, bounds_of, close_generation
 from portico.delivery import Delivery
 from portico.dialects import Dialect, Envelope, relay_between
-from portico.errors import GatewayError, StorageUnavailable, StreamBroken, UpstreamError
+from portico.errors import (
+    GatewayError,
+    StorageUnavailable,
+    StreamBroken,
+    UpstreamError,
+    UpstreamUnavailable,
+)
 from portico.jsonio import JsonObject
 from portico.planning import Planned
 from portico.ports import UpstreamResponse
@@ -22,7 +28,7 @@ from portico.routing.credentials import REQUEST_KEY
 from portico.routing.metadata import router_metadata
 from portico.seen import Seen, failed
 from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation, Usage
-from portico.watch import Watch
+from portico.watch import Waiting, Watch
 
 _ERROR_BODY_BYTES = 64 * 1024
 
@@ -57,6 +63,7 @@ class Answering:
         self._envelope = envelope
         self._created_ms = created_ms
         self._started_s = resources.clock_s()
+        self._waiting = Waiting(resources.options.deadlines, planned, self._started_s)
         self._catalog_version = catalog_version
         self._reservation: Reservation | None = None
         self._attempts: list[AttemptRecord] = []
@@ -84,14 +91,18 @@ class Answering:
             KeyLimitExceeded: the key's limit does not leave room for it.
             StorageUnavailable: the ledger cannot be written.
         """
-        self._reservation = await admit(
-            self._resources.store,
-            generation_id=self._envelope.generation_id,
-            key=self._call.principal.key,
-            endpoints=self._route.endpoints,
-            bounds=self._bounds,
-            now_ms=self._created_ms,
-        )
+        try:
+            self._reservation = await admit(
+                self._resources.store,
+                generation_id=self._envelope.generation_id,
+                key=self._call.principal.key,
+                endpoints=self._route.endpoints,
+                bounds=self._bounds,
+                now_ms=self._created_ms,
+            )
+        except GatewayError as error:
+            error.beside.update(self._metadata())
+            raise
 
     async def run(self, delivery: Delivery) -> None:
         """Try the endpoints and deliver; whatever happens, settle exactly once."""
@@ -143,7 +154,9 @@ class Answering:
         resources = self._resources
         seen = self._seen = Seen(attempt.candidate, self._surface, resources)
         try:
-            async with self._watch(endpoint) as watch:
+            first_s = self._waiting.first_s(endpoint, seen.started_s)
+            deadlines = resources.options.deadlines
+            async with Watch(deadlines, resources.alarms, first_s=first_s) as watch:
                 await self._exchange(seen, watch, delivery)
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)
@@ -168,25 +181,18 @@ class Answering:
         ) as answer:
             seen.status = answer.status
             if not 200 <= answer.status < 300:
+                watch.begun()
                 body = await answer.read(_ERROR_BODY_BYTES)
                 raise seen.dialect.decode_error(answer.status, answer.headers, body)
             if self._head.stream:
                 await self._stream(answer, seen, watch, delivery)
             else:
-                await self._whole(answer, seen)
+                await self._whole(answer, seen, watch)
             watch.settling()
             seen.held_up = watch.held_up
             self._attempts.append(seen.record(len(self._attempts), None))
             self._observe(seen, None)
             await self._complete(seen, delivery)
-
-    def _watch(self, endpoint: Endpoint) -> Watch:
-        """The deadlines of this attempt; a whole answer is sent when it is finished."""
-        deadlines, first_s = self._resources.options.deadlines, None
-        if self._head.stream:
-            waited_s = self._resources.clock_s() - self._started_s
-            first_s = deadlines.first_s(endpoint.first_byte_s, waited_s)
-        return Watch(deadlines, self._resources.alarms, first_s=first_s)
 
     def _observe(self, seen: Seen, error: UpstreamError | None) -> None:
         """Tell the tracker, unless it was the client's fault."""
@@ -197,13 +203,12 @@ class Answering:
 
     def _gives_up(self, seen: Seen, error: UpstreamError) -> bool:
         """No time is left; or the caller's own key was refused, and nobody else's may pay."""
-        waited_s = self._resources.clock_s() - self._started_s
         own_key_refused = (
             seen.candidate.credential == REQUEST_KEY
             and error.upstream_status in {401, 403}
             and not self._shared_after_byok
         )
-        return own_key_refused or waited_s > self._resources.options.deadlines.first_token_within_s
+        return own_key_refused or self._waiting.is_over(self._resources.clock_s())
 
     async def _stream(
         self, answer: UpstreamResponse, seen: Seen, watch: Watch, delivery: Delivery
@@ -241,8 +246,8 @@ class Answering:
         await delivery.send(out)
         watch.sending = False
 
-    async def _whole(self, answer: UpstreamResponse, seen: Seen) -> None:
-        seen.body = await answer.read(self._resources.options.max_response_bytes)
+    async def _whole(self, answer: UpstreamResponse, seen: Seen, watch: Watch) -> None:
+        seen.body = await _read(answer, watch, self._resources.options.max_response_bytes)
         seen.response = seen.dialect.decode_response(seen.body, seen.quirks)
         seen.first_token_s = self._resources.clock_s()
 
@@ -327,3 +332,23 @@ class Answering:
             session_id=head.session_id or call.session_id,
             **(seen.facts(self._started_s, failed=error is not None) if seen else {}),
         )
+
+
+async def _read(answer: UpstreamResponse, watch: Watch, limit_bytes: int) -> bytes:
+    """The whole body, for which the upstream may not fall silent once it has begun.
+
+    Raises:
+        UpstreamError: it broke or exceeds `limit_bytes`.
+    """
+    parts: list[bytes] = []
+    size = 0
+    async for data in answer.chunks():
+        watch.reads += 1
+        if not parts:
+            watch.begun()
+        size += len(data)
+        if size > limit_bytes:
+            parts.clear()  # the error's traceback would keep them
+            raise UpstreamUnavailable("the upstream's answer exceeds the size limit")
+        parts.append(data)
+    return b"".join(parts)

@@ -14,11 +14,13 @@ import msgspec
 from portico.answering import Answering
 from portico.delivery import JSON, Delivery, Patience, Reply
 from portico.dialects import Dialect, Envelope, RequestHead
+from portico.errors import RoutingError
 from portico.explaining import Explained, explained
 from portico.planning import Caller, Drops, Planner, RoutingRules
 from portico.requesting import lost_on_the_way
 from portico.resources import Call, Resources, access_to
 from portico.routing import RoutePlan
+from portico.routing.metadata import router_metadata
 from portico.tokens import estimate_tokens
 from portico.vocabulary import CatalogSnapshot
 
@@ -95,13 +97,23 @@ class Gateway:
                 renders it. Later failures are told to the client from here.
         """
         now_ms = self.resources.now_ms()
-        planned = self.planner.plan(
-            surface.read_head(call.body),
-            caller_of(call),
-            now_ms=now_ms,
-            health=self.resources.health.snapshot(self.resources.clock_s()),
-            drops=self._drops(surface),
-        )
+        asked = surface.read_head(call.body)
+        try:
+            planned = self.planner.plan(
+                asked,
+                caller_of(call),
+                now_ms=now_ms,
+                health=self.resources.health.snapshot(self.resources.clock_s()),
+                drops=self._drops(surface),
+            )
+        except RoutingError as error:
+            if call.wants_metadata:
+                nobody = RoutePlan(
+                    candidates=(), excluded=error.excluded, requested=asked.models[0]
+                )
+                told = router_metadata(nobody, (), self._names)
+                error.beside["openrouter_metadata"] = told
+            raise
         head, route = planned.head, planned.route
         generation_id = self._ids.new(now_ms, surface.side.id_prefix if surface.side else "gen-")
         answering = Answering(

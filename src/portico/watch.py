@@ -1,4 +1,4 @@
-"""Deadlines of one attempt, on one timer: first token, silence, and all in all.
+"""Deadlines: of one attempt, on one timer, and of the first token over all attempts.
 
 Nothing happens per chunk but an addition: a timer looks every now and then
 whether something was read since it looked last.
@@ -9,7 +9,10 @@ from types import TracebackType
 
 from portico.alarms import Alarm, Alarms
 from portico.errors import UpstreamTimeout
+from portico.planning import Planned
 from portico.ports import DEADLINE_PASSED, Deadlines
+from portico.routing.patience import first_token_s
+from portico.vocabulary import Endpoint
 
 _LOOKS_PER_SILENCE = 4
 
@@ -17,20 +20,20 @@ _LOOKS_PER_SILENCE = 4
 class Watch:
     """A context that ends what runs in it with `UpstreamTimeout` when a deadline passes.
 
-    Until `begun()` the deadline is `first_s`, if there is one; then, after each `reads += 1`, an
+    Until `begun()` the deadline is `first_s`; then, after each `reads += 1`, an
     idle time, found out within a quarter more. `total_s` counts from the start.
     While `sending` it is the client who is waited for: that is no silence, and
     does not count towards the total; `held_up` tells that it happened. `settling()` ends all deadlines: what
     remains is ours to do, not the provider's.
     """
 
-    def __init__(self, deadlines: Deadlines, alarms: Alarms, *, first_s: float | None) -> None:
+    def __init__(self, deadlines: Deadlines, alarms: Alarms, *, first_s: float) -> None:
         self.reads = 0
         self.sending = False
         self.held_up = False
         self._deadlines = deadlines
         self._alarms = alarms
-        self._first_s = deadlines.total_s if first_s is None else first_s
+        self._first_s = first_s
         self._seen = 0
         self._silent_s = 0.0
         self._alarm: Alarm | None = None
@@ -93,3 +96,39 @@ class Watch:
             self._why = why
             self._cancelling = self._task.cancelling()
             self._task.cancel(DEADLINE_PASSED + why)
+
+
+class Waiting:
+    """How long one request waits for its first token, attempt by attempt.
+
+    State: the time that all attempts have together, which grows with the patience
+    that their endpoints need.
+    """
+
+    def __init__(self, deadlines: Deadlines, planned: Planned, started_s: float) -> None:
+        self._deadlines = deadlines
+        self._stream = planned.head.stream
+        self._measured = planned.conditions.health.known
+        self._last = planned.route.candidates[-1].endpoint
+        self._started_s = started_s
+        self._together_s = deadlines.first_token_within_s
+
+    def first_s(self, endpoint: Endpoint, now_s: float) -> float:
+        """How long an attempt that begins now may wait for its first token."""
+        deadlines = self._deadlines
+        if not self._stream:  # a whole answer is sent when it is finished
+            return deadlines.total_s
+        first_s = first_token_s(
+            endpoint,
+            self._measured.get((endpoint.model, endpoint.tag)),
+            usual_s=deadlines.first_byte_s,
+            thinking_s=deadlines.thinking_first_byte_s,
+            is_last=endpoint is self._last,
+        )
+        if first_s > deadlines.first_byte_s:
+            self._together_s = max(self._together_s, 2 * first_s)
+        return max(0.0, min(first_s, self._together_s - (now_s - self._started_s)))
+
+    def is_over(self, now_s: float) -> bool:
+        """Whether no further attempt may begin."""
+        return now_s - self._started_s > self._together_s
