@@ -10,11 +10,12 @@ import msgspec
 
 from portico.accounting import admit, bounds_of, close_generation
 from portico.delivery import Delivery
-from portico.dialects import Dialect, Envelope, relay_between
+from portico.dialects import Dialect, Envelope, RequestHead, relay_between
+from portico.dialects.answers import restated
 from portico.errors import GatewayError, StorageUnavailable, StreamBroken, UpstreamError
 from portico.jsonio import JsonObject
 from portico.planning import Planned
-from portico.ports import UpstreamResponse
+from portico.ports import Deadlines, UpstreamResponse
 from portico.requesting import exchange_key, guard_secrets, upstream_request
 from portico.resources import Call, Resources
 from portico.routing import Attempt, Candidate, Outcome, attempt_flow, final_error
@@ -141,8 +142,12 @@ class Answering:
             )
         resources = self._resources
         seen = self._seen = Seen(attempt.candidate, self._surface, resources)
+        waited_s = resources.clock_s() - self._started_s
+        first_s = _first_s(
+            resources.options.deadlines, self._surface, self._head, endpoint, waited_s
+        )
         try:
-            async with Watch(resources.options.deadlines, first_s=self._first_s(endpoint)) as watch:
+            async with Watch(resources.options.deadlines, first_s=first_s) as watch:
                 await self._exchange(seen, watch, delivery)
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)
@@ -169,6 +174,8 @@ class Answering:
             if not 200 <= answer.status < 300:
                 body = await answer.read(_ERROR_BODY_BYTES)
                 raise seen.dialect.decode_error(answer.status, answer.headers, body)
+            if self._head.stream and self._surface.side and _is_json(answer) and delivery.whole():
+                self._head = msgspec.structs.replace(self._head, stream=False)
             if self._head.stream:
                 await self._stream(answer, seen, watch, delivery)
             else:
@@ -178,15 +185,6 @@ class Answering:
             self._attempts.append(seen.record(len(self._attempts), None))
             self._observe(seen, None)
             await self._complete(seen, delivery)
-
-    def _first_s(self, endpoint: Endpoint) -> float:
-        """How long this attempt may wait for its first token."""
-        deadlines = self._resources.options.deadlines
-        if not self._head.stream:  # a whole answer is sent when it is finished
-            return deadlines.total_s
-        waited_s = self._resources.clock_s() - self._started_s
-        first_s = endpoint.first_byte_s or deadlines.first_byte_s
-        return max(0.0, min(first_s, max(first_s, deadlines.first_token_within_s) - waited_s))
 
     def _observe(self, seen: Seen, error: UpstreamError | None) -> None:
         """Tell the tracker, unless it was the client's fault."""
@@ -211,7 +209,7 @@ class Answering:
         """Relay until the upstream has ended; the trailer waits for the settlement."""
         dialect, quirks = seen.dialect, seen.quirks
         relay = seen.relay = relay_between(dialect, self._surface, quirks, self._envelope)
-        if answer.headers.get("content-type", "").startswith("application/json"):
+        if _is_json(answer):
             body = await answer.read(self._resources.options.max_response_bytes)
             response = dialect.decode_response(body, quirks)
             out = relay.feed_answer(response, dialect.response_events(response))
@@ -242,7 +240,8 @@ class Answering:
         watch.sending = False
 
     async def _whole(self, answer: UpstreamResponse, seen: Seen) -> None:
-        seen.body = await answer.read(self._resources.options.max_response_bytes)
+        body = await answer.read(self._resources.options.max_response_bytes)
+        seen.body = restated(body, seen.quirks)
         seen.response = seen.dialect.decode_response(seen.body, seen.quirks)
         seen.first_token_s = self._resources.clock_s()
 
@@ -327,3 +326,19 @@ class Answering:
             session_id=head.session_id or call.session_id,
             **(seen.facts(self._started_s, failed=error is not None) if seen else {}),
         )
+
+
+def _first_s(
+    deadlines: Deadlines, surface: Dialect, head: RequestHead, endpoint: Endpoint, waited_s: float
+) -> float:
+    """How long an attempt may wait for its first token, where `waited_s` have gone by."""
+    if surface.side is not None:  # what it streams on the way is not waited for
+        return surface.side.within_s or deadlines.total_s
+    if not head.stream:  # a whole answer is sent when it is finished
+        return deadlines.total_s
+    first_s = endpoint.first_byte_s or deadlines.first_byte_s
+    return max(0.0, min(first_s, max(first_s, deadlines.first_token_within_s) - waited_s))
+
+
+def _is_json(answer: UpstreamResponse) -> bool:
+    return answer.headers.get("content-type", "").startswith("application/json")

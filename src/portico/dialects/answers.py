@@ -8,7 +8,7 @@ from typing import Any
 
 from portico.dialects.base import Quirks
 from portico.errors import StreamBroken, UpstreamUnavailable
-from portico.jsonio import JsonError, JsonObject, ShapeError, loads
+from portico.jsonio import JsonError, JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import ChatResponse
 
 
@@ -40,6 +40,20 @@ def read_answer(
         quirks.patch(parsed)
     try:
         return read(parsed, quirks)
+    except ShapeError as error:
+        raise unreadable_answer() from error
+
+
+def restated(body: bytes, quirks: Quirks) -> bytes:
+    """A 200 body in the API's form, where its host has one of its own.
+
+    Raises:
+        UpstreamError: it is in neither.
+    """
+    if quirks.restate is None:
+        return body
+    try:
+        return dumps(quirks.restate(answer_json(body)))
     except ShapeError as error:
         raise unreadable_answer() from error
 

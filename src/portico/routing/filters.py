@@ -319,8 +319,12 @@ def is_free(needs: Needs, conditions: Conditions, target: Target) -> Filter | No
 
     def objects(facts: EndpointFacts) -> str | None:
         pricing = facts.endpoint.pricing
-        free = pricing is not None and facts.price_picousd == 0 and pricing.request_picousd == 0
-        return None if free else "not free"
+        if pricing is None or facts.price_picousd or pricing.request_picousd:
+            return "not free"
+        # of some the sound or the picture is all that is paid for
+        special = (pricing.input_audio_picousd, pricing.output_audio_picousd,
+                   pricing.input_image_picousd, pricing.output_image_picousd)  # fmt: skip
+        return "not free" if any(special) else None
 
     return objects
 
