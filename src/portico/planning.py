@@ -311,7 +311,10 @@ def needs_of(head: RequestHead) -> Needs:
         prompt_tokens=bound,
         max_output_tokens=head.max_output_tokens,
         parameters=head.parameters,
-        input_modalities=frozenset(modality for modality, _ in head.media) | {"text"},
+        # only a transcription has no text in it
+        input_modalities=frozenset(modality for modality, _ in head.media)
+        | ({"text"} if head.prompt_bytes else frozenset()),
+        in_one_window=head.outputs is None,
         preferences=parse_preferences(head.preferences),
         service_tier=_service_tier(head),
         one_list=_raw(head, "route") == b'"sort"',

@@ -220,7 +220,9 @@ def fits_context(needs: Needs, conditions: Conditions, target: Target) -> Filter
     output = needs.max_output_tokens or 0
     needed = needs.prompt_tokens + output
     all_facts = target.facts
-    if needed <= all_facts.least_context_tokens and output <= all_facts.least_output_tokens:
+    if not needs.in_one_window or (
+        needed <= all_facts.least_context_tokens and output <= all_facts.least_output_tokens
+    ):
         return None
 
     def objects(facts: EndpointFacts) -> str | None:

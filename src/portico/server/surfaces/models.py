@@ -19,6 +19,8 @@ _RATES = (
     ("request", "request_picousd"),
     ("audio", "input_audio_picousd"),
     ("audio_output", "output_audio_picousd"),
+    ("image_token", "input_image_picousd"),
+    ("image_output", "output_image_picousd"),
     ("input_cache_read", "cache_read_picousd"),
     ("input_cache_write", "cache_write_picousd"),
     ("input_cache_write_1h", "cache_write_1h_picousd"),
@@ -281,7 +283,7 @@ def _percentiles(measured: Percentiles | None, *, scale: int) -> JsonObject | No
 def _architecture(model: Model) -> JsonObject:
     order = ("text", "image", "file", "audio", "video")
     first = model.endpoints[0]
-    inputs = frozenset({"text"}).union(*(e.input_modalities for e in model.endpoints))
+    inputs = frozenset[str]().union(*(e.input_modalities or {"text"} for e in model.endpoints))
     ordered_in = [m for m in order if m in inputs]
     ordered_out = sorted(first.output_modalities, reverse=True)
     return {
