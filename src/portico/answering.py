@@ -14,9 +14,10 @@ from portico.dialects import Dialect, Envelope, RequestHead, relay_between
 from portico.dialects.answers import restated
 from portico.errors import GatewayError, StorageUnavailable, StreamBroken, UpstreamError
 from portico.jsonio import JsonObject
+from portico.pieces import joined, read_piece, refuse_failure, requests_of
 from portico.planning import Planned
 from portico.ports import Deadlines, UpstreamResponse
-from portico.requesting import exchange_key, guard_secrets, upstream_request
+from portico.requesting import exchange_key, guard_secrets
 from portico.resources import Call, Resources
 from portico.routing import Attempt, Candidate, Outcome, attempt_flow, final_error
 from portico.routing.credentials import REQUEST_KEY
@@ -24,8 +25,6 @@ from portico.routing.metadata import router_metadata
 from portico.seen import Seen, failed
 from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation
 from portico.watch import Watch
-
-_ERROR_BODY_BYTES = 64 * 1024
 
 
 class Answering:
@@ -166,14 +165,14 @@ class Answering:
     async def _exchange(self, seen: Seen, watch: Watch, delivery: Delivery) -> None:
         """Send the request, relay the answer, settle, and send the end."""
         await exchange_key(seen, self._call, self._resources.tokens, self._held())
-        async with self._resources.transport.open(
-            upstream_request(seen, self._head, self._surface, self._call, self._resources.options),
-            self._held(),
-        ) as answer:
+        options, transport = self._resources.options, self._resources.transport
+        *first, last = requests_of(seen, self._head, self._surface, self._call, options)
+        for request in first:
+            async with transport.open(request, self._held()) as answer:
+                await read_piece(answer, seen, options.max_response_bytes)
+        async with transport.open(last, self._held()) as answer:
             seen.status = answer.status
-            if not 200 <= answer.status < 300:
-                body = await answer.read(_ERROR_BODY_BYTES)
-                raise seen.dialect.decode_error(answer.status, answer.headers, body)
+            await refuse_failure(answer, seen)
             if self._head.stream and self._surface.side and _is_json(answer) and delivery.whole():
                 self._head = msgspec.structs.replace(self._head, stream=False)
             if self._head.stream:
@@ -241,7 +240,7 @@ class Answering:
 
     async def _whole(self, answer: UpstreamResponse, seen: Seen) -> None:
         body = await answer.read(self._resources.options.max_response_bytes)
-        seen.body = restated(body, seen.quirks)
+        seen.body = joined(self._surface, [*seen.pieces, restated(body, seen.quirks)], seen)
         seen.response = seen.dialect.decode_response(seen.body, seen.quirks)
         seen.first_token_s = self._resources.clock_s()
 

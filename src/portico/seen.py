@@ -40,7 +40,8 @@ class Seen:
     """Filled in as the attempt goes on: the `token` that its key was exchanged for, if it
     had to be, the upstream's status, then a relay (streams) or a whole response with its
     `body`, and when the first of it came. `held_up`: it had to wait for the client, so its
-    pace is not the provider's. `dropped` are the parameters that its API had no place for."""
+    pace is not the provider's. `pieces` are answers to parts of a request that is larger than
+    the provider takes. `dropped` are the parameters that its API had no place for."""
 
     def __init__(self, candidate: Candidate, surface: Dialect, resources: Resources) -> None:
         access = access_to(resources.providers, candidate.endpoint)
@@ -63,6 +64,7 @@ class Seen:
         self.relay: StreamRelay | None = None
         self.response: ChatResponse | None = None
         self.body = b""
+        self.pieces: list[bytes] = []
         self.first_token_s: float | None = None
         self.held_up = False
         self.dropped: frozenset[str] = frozenset()

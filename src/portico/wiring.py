@@ -415,6 +415,7 @@ def _side_quirks(provider: Provider) -> dict[str, Quirks]:
             provider=provider.slug,
             patch_request=form.request,
             restate=form.answer,
+            most_inputs=form.most_inputs,
             packs_floats=form.packs_floats,
             counts_when_verbose=form.counts_when_verbose,
         )

@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from tests.surfaces.conftest import Site
-from tests.surfaces.upstream import whole
+from tests.surfaces.upstream import Arrived, Played, whole
 
 pytestmark = pytest.mark.io
 
@@ -284,3 +284,59 @@ def test_parts_that_are_no_text_go_to_hosts_that_take_them(site: Site):
 
     assert answer.status_code == 200, answer.text
     assert site.upstream.last.json["inputs"] == [{"content": [image]}]
+
+
+def each(arrived: Arrived) -> Played:
+    """An answer to one piece in Cohere's form: each vector is the number that its text is."""
+    texts = arrived.json["texts"]
+    vectors = [[float(text), 0.0] for text in texts]
+    billed = {"billed_units": {"input_tokens": len(texts)}}
+    return whole({"embeddings": {"float": vectors}, "meta": billed})
+
+
+@pytest.mark.parametrize(("inputs", "pieces"), [(96, 1), (97, 2), (250, 3)])
+def test_more_texts_than_a_host_takes_are_sent_in_pieces_and_charged_once(
+    site: Site, described, inputs, pieces
+):
+    site.upstream.play("embed-cohere", each)
+
+    answer = site.post(
+        "/api/v1/embeddings", ask(model="test/cohere-embed", input=list(map(str, range(inputs))))
+    )
+
+    body, row = answer.json(), site.generation(answer)
+    assert len(site.upstream.arrived) == pieces
+    assert described("/embeddings", body) == []
+    assert [r["index"] for r in body["data"]] == list(range(inputs))
+    assert [r["embedding"][0] for r in body["data"]] == list(range(inputs))
+    assert body["usage"]["total_tokens"] == row["tokens_prompt"] == inputs
+    assert body["usage"]["cost"] == row["total_cost"] == pytest.approx(inputs * 1e-6)
+    assert len(row["provider_responses"]) == 1
+
+
+def test_a_piece_that_fails_fails_the_whole_and_nothing_is_charged(site: Site):
+    site.upstream.play("embed-cohere", each, whole({"message": "no such thing"}, status=422))
+
+    answer = site.post("/api/v1/embeddings", ask(model="test/cohere-embed", input=["1"] * 97))
+
+    assert answer.status_code == 422
+    assert site.generation(answer)["total_cost"] == 0
+
+
+def test_a_count_that_one_piece_leaves_out_is_nobodys(site: Site):
+    uncounted = whole({"embeddings": {"float": [[1.0, 2.0]]}})
+    site.upstream.play("embed-cohere", each, uncounted)
+
+    answer = site.post("/api/v1/embeddings", ask(model="test/cohere-embed", input=["1"] * 97))
+
+    told = answer.json()["usage"]
+    assert len(answer.json()["data"]) == 97
+    assert told["prompt_tokens"] == pytest.approx(97, rel=0.1)  # four letters of JSON for each
+
+
+def test_tokens_of_one_text_are_not_a_batch(site: Site):
+    site.upstream.play("embed-openai", whole(ANSWER))
+
+    site.post("/api/v1/embeddings", ask(model="test/openai-embed", input=[5] * 3000))
+
+    assert [len(one.json["input"]) for one in site.upstream.arrived] == [3000]

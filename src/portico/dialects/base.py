@@ -62,7 +62,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     `model` is what the upstream calls the model, for dialects whose answers do not name it.
     `reasoning_format` names the family that sealed reasoning belongs to; None is the
     dialect's own. The others are for APIs beside conversations. `provider` is the slug
-    that `provider.options` of a request may name. `packs_floats`: what it writes in base64
+    that `provider.options` of a request may name. `most_inputs` is how many texts it
+    embeds at once. `packs_floats`: what it writes in base64
     are 32-bit floats. `counts_when_verbose`: it says how long a sound was only in
     `verbose_json`. `restate` puts a whole answer that a host gives in a form of its own
     into the API's, before anything reads it.
@@ -80,6 +81,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     reasoning_format: str | None = None
     provider: str = ""
+    most_inputs: int | None = None
     packs_floats: bool = False
     counts_when_verbose: bool = False
     restate: Callable[[JsonObject], JsonObject] | None = None
@@ -132,7 +134,9 @@ class SideApi(msgspec.Struct, frozen=True, kw_only=True):
     `RequestHead.billed`, the price) -> Usage, marked where any of it is an estimate.
     `streams` says of an upstream's model whether it streams this API; None: none does, and
     the wish for a stream is answered in one piece. `within_s` is how long an upstream may
-    take, where that is less than usual.
+    take, where that is less than usual. `split` cuts a request that is larger than an
+    upstream takes into several, in order, and `merge` makes one body of what they gave;
+    both are told how much that is.
     """
 
     name: str
@@ -142,6 +146,8 @@ class SideApi(msgspec.Struct, frozen=True, kw_only=True):
     content_type: Callable[[bytes], str] | None = None
     streams: Callable[[str], bool] | None = None
     within_s: float | None = None
+    split: Callable[[RequestHead, int], tuple[RequestHead, ...]] | None = None
+    merge: Callable[[Sequence[bytes], int], bytes] | None = None
 
 
 class Splitter(Protocol):

@@ -64,7 +64,7 @@ PROVIDER = Provider(
         "rerank": "/rerank",
         "transcriptions": "/audio/transcriptions",
     },
-    side_forms={"embeddings": SideForm(request=_patch_embeddings, answer=_vectors)},
+    side_forms={"embeddings": SideForm(request=_patch_embeddings, answer=_vectors, most_inputs=96)},
     supported_parameters=REASONING_PARAMETERS
     | {
         "temperature",

@@ -74,7 +74,9 @@ PROVIDER = Provider(
     | {"top_k", "web_search_options"},
     reasoning_field="reasoning_effort",
     side_paths={"embeddings": "/models/{model}:batchEmbedContents"},
-    side_forms={"embeddings": SideForm(request=_patch_embeddings, answer=_vectors)},
+    side_forms={
+        "embeddings": SideForm(request=_patch_embeddings, answer=_vectors, most_inputs=100)
+    },
     privacy_policy_url="https://policies.google.com/privacy",
     terms_of_service_url="https://ai.google.dev/gemini-api/terms",
     headquarters="US",

@@ -20,7 +20,7 @@ PROVIDER = Provider(
     output_cap_field="max_completion_tokens",
     reasoning_field="reasoning_effort",
     side_paths={"rerank": ""},
-    side_forms={"embeddings": SideForm(packs_floats=True)},
+    side_forms={"embeddings": SideForm(packs_floats=True, most_inputs=2048)},
     privacy_policy_url="https://openai.com/policies/privacy-policy",
     terms_of_service_url="https://openai.com/policies/row-terms-of-use",
     status_page_url="https://status.openai.com",

@@ -73,7 +73,9 @@ PROVIDER = Provider(
         "speech": "",
         "transcriptions": "",
     },
-    side_forms={"embeddings": SideForm(request=_patch_embeddings, answer=_numbers)},
+    side_forms={
+        "embeddings": SideForm(request=_patch_embeddings, answer=_numbers, most_inputs=512)
+    },
     patch_chunk=_patch_chunk,
     privacy_policy_url="https://www.perplexity.ai/hub/legal/perplexity-api-privacy-policy",
     terms_of_service_url="https://www.perplexity.ai/hub/legal/perplexity-api-terms-of-service",

@@ -27,7 +27,7 @@ PROVIDER = Provider(
     supported_parameters=frozenset(),
     side_paths={"images": "", "speech": "", "transcriptions": ""},
     side_forms={
-        "embeddings": SideForm(request=_patch_embeddings),
+        "embeddings": SideForm(request=_patch_embeddings, most_inputs=1000),
         "rerank": SideForm(request=_patch_rerank),
     },
     headquarters="US",

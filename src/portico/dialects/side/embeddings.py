@@ -2,13 +2,14 @@
 
 from array import array
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from sys import byteorder
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from portico.dialects.answers import unreadable_answer
-from portico.dialects.base import Envelope, Quirks, RequestHead, SideApi
+from portico.dialects.base import Envelope, Quirks, RawFields, RequestHead, SideApi
 from portico.dialects.checks import decode_fields, read_body
 from portico.dialects.fields import finished_body, object_of, raw
 from portico.dialects.side.common import (
@@ -23,7 +24,7 @@ from portico.dialects.side.common import (
     side_dialect,
 )
 from portico.errors import InvalidRequest
-from portico.jsonio import JsonError, JsonObject
+from portico.jsonio import JsonError, JsonObject, dumps
 from portico.vocabulary import ChatResponse, Cost, Usage
 
 _PARTS = {"image_url": "image", "input_audio": "audio", "file": "file", "input_video": "video",
@@ -53,7 +54,14 @@ class _Answer(msgspec.Struct):
     usage: Any = None
 
 
+class _Rows(msgspec.Struct):
+    data: list[RawFields]
+    usage: Any = None
+
+
 _decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_rows = msgspec.json.Decoder(_Rows).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_body = msgspec.json.Decoder(_Body).decode
 
 
@@ -177,6 +185,44 @@ def rewrite_response(
     )
 
 
+def split(head: RequestHead, most: int) -> tuple[RequestHead, ...]:
+    """The request as several, each with as many inputs as an upstream takes."""
+    sent = bytes(head.fields["input"])
+    inputs = _decode_list(sent) if sent.startswith(b"[") else []
+    if len(inputs) <= most or bytes(inputs[0])[:1] not in b'"[{':  # tokens of a single text
+        return (head,)
+    return tuple(
+        msgspec.structs.replace(
+            head, fields={**head.fields, "input": raw(inputs[start : start + most])}
+        )
+        for start in range(0, len(inputs), most)
+    )
+
+
+def merge(bodies: Sequence[bytes], most: int) -> bytes:
+    """One answer of those to a request that was split: every vector has the place of its
+    input. What one of them did not count, nobody has counted.
+
+    Raises:
+        UpstreamError: one is not an answer with embeddings.
+    """
+    rows: list[RawFields] = []
+    total: int | None = 0
+    for number, body in enumerate(bodies):
+        try:
+            answer = _decode_rows(body)
+            for place, row in enumerate(answer.data):
+                index = _number(row.get("index"))
+                row["index"] = raw(number * most + (place if index is None else index))
+        except JsonError as error:
+            raise unreadable_answer() from error
+        rows += answer.data
+        tokens = count(answer.usage, "prompt_tokens") or count(answer.usage, "total_tokens")
+        total = total + tokens if total is not None and tokens else None
+    usage = None if total is None else {"prompt_tokens": total, "total_tokens": total}
+    return dumps({"object": "list", "data": rows, "usage": usage})
+
+
 def _is_odd(row: _Row) -> bool:
     """Whether it cannot pass as it is to a client that wants lists of numbers."""
     return isinstance(row.embedding, str) or row.index is None or row.object is None
@@ -233,6 +279,8 @@ DIALECT = side_dialect(
         api_type="embeddings",
         id_prefix="gen-emb-",
         charged=charged_as_priced,
+        split=split,
+        merge=merge,
     ),
     read_head=read_head,
     upstream_body=upstream_body,
