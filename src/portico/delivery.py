@@ -96,6 +96,12 @@ class Delivery:
             await self._begin(length=None if self._stream else len(data))
         await self._reply.body(data, more=False)
 
+    def whole(self) -> bool:
+        """Give one JSON body instead of the stream that was wished for; False: it is too late."""
+        if not self.began:
+            self._stream, self._filler = False, WHITESPACE
+        return not self.began
+
     async def refuse(self, status: int, headers: Headers, data: bytes) -> None:
         """Send an error with its own status; only while nothing has been sent."""
         self.close()

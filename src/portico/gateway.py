@@ -13,10 +13,10 @@ import msgspec
 
 from portico.answering import Answering
 from portico.delivery import JSON, Delivery, Patience, Reply
-from portico.dialects import Dialect, Envelope, RequestHead
+from portico.dialects import Dialect, Envelope, RequestHead, SideApi
 from portico.errors import RoutingError
 from portico.explaining import Explained, explained
-from portico.planning import Caller, Drops, Planner, RoutingRules
+from portico.planning import Caller, Drops, Planned, Planner, RoutingRules
 from portico.requesting import lost_on_the_way
 from portico.resources import Call, Resources, access_to
 from portico.routing import RoutePlan
@@ -114,6 +114,8 @@ class Gateway:
                 told = router_metadata(nobody, (), self._names)
                 error.beside["openrouter_metadata"] = told
             raise
+        if surface.side is not None and planned.head.stream:
+            planned = _streamed_if_possible(planned, surface.side)
         head, route = planned.head, planned.route
         generation_id = self._ids.new(now_ms, surface.side.id_prefix if surface.side else "gen-")
         answering = Answering(
@@ -174,6 +176,15 @@ def caller_of(call: Call) -> Caller:
         session_id=call.session_id,
         brought=frozenset(call.brought_keys),
     )
+
+
+def _streamed_if_possible(planned: Planned, side: SideApi) -> Planned:
+    """The plan, with the wish for a stream forgotten unless every endpoint can do it."""
+    streams = side.streams
+    if streams and all(streams(endpoint.upstream_model) for endpoint in planned.route.endpoints):
+        return planned
+    head = msgspec.structs.replace(planned.head, stream=False)
+    return msgspec.structs.replace(planned, head=head)
 
 
 class GenerationIds:

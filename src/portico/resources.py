@@ -24,7 +24,7 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     them. `keys` are the operator's other secrets by name. `replayed`:
     a recording answers in the provider's place. `forwards` names the headers of a client
     of the same dialect that are sent on. `side_urls` are those of the APIs beside
-    conversations, by the name of the API. `facts` are what `GET
+    conversations, by the name of the API, and `side_quirks` what is odd about them. `facts` are what `GET
     /providers` tells about it. `others` are the same in dialects that single
     endpoints of it speak, by name.
     """
@@ -43,6 +43,7 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False
     forwards: frozenset[str] = frozenset()
     side_urls: Mapping[str, str] = {}
+    side_quirks: Mapping[str, Quirks] = {}
     facts: Mapping[str, object] = {}
     others: Mapping[str, "ProviderAccess"] = {}
 

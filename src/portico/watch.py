@@ -8,6 +8,7 @@ import asyncio
 from types import TracebackType
 
 from portico.alarms import Alarm, Alarms
+from portico.dialects import SideApi
 from portico.errors import UpstreamTimeout
 from portico.planning import Planned
 from portico.ports import DEADLINE_PASSED, Deadlines
@@ -105,8 +106,11 @@ class Waiting:
     that their endpoints need.
     """
 
-    def __init__(self, deadlines: Deadlines, planned: Planned, started_s: float) -> None:
+    def __init__(
+        self, deadlines: Deadlines, side: SideApi | None, planned: Planned, started_s: float
+    ) -> None:
         self._deadlines = deadlines
+        self._side = side
         self._stream = planned.head.stream
         self._measured = planned.conditions.health.known
         self._last = planned.route.candidates[-1].endpoint
@@ -116,6 +120,8 @@ class Waiting:
     def first_s(self, endpoint: Endpoint, now_s: float) -> float:
         """How long an attempt that begins now may wait for its first token."""
         deadlines = self._deadlines
+        if self._side is not None:  # what it streams on the way is not waited for
+            return self._side.within_s or deadlines.total_s
         if not self._stream:  # a whole answer is sent when it is finished
             return deadlines.total_s
         first_s = first_token_s(

@@ -389,9 +389,10 @@ def test_static_variants_without_a_row_of_their_own_are_kept_endpoints(variant, 
     assert tags(target(orca, variant=variant), {"sort": "price"}) == found
 
 
-def test_a_flat_price_per_request_is_not_free():
-    flat = Pricing(prompt_picousd=0, completion_picousd=0, request_picousd=1)
-    orca = model(endpoint("flat", pricing=flat))
+@pytest.mark.parametrize("only", ["request", "input_audio", "output_audio", "output_image"])
+def test_a_price_for_anything_else_than_text_is_not_free(only):
+    price = Pricing(prompt_picousd=0, completion_picousd=0, **{f"{only}_picousd": 1})
+    orca = model(endpoint("flat", pricing=price))
 
     with pytest.raises(NoEndpointAvailable):
         tags(target(orca, variant="free"))

@@ -221,7 +221,9 @@ def fits_context(needs: Needs, conditions: Conditions, target: Target) -> Filter
     output = needs.max_output_tokens or 0
     needed = needs.prompt_tokens + output
     all_facts = target.facts
-    if needed <= all_facts.least_context_tokens and output <= all_facts.least_output_tokens:
+    if not needs.in_one_window or (
+        needed <= all_facts.least_context_tokens and output <= all_facts.least_output_tokens
+    ):
         return None
 
     def objects(facts: EndpointFacts) -> str | None:
@@ -320,8 +322,12 @@ def is_free(needs: Needs, conditions: Conditions, target: Target) -> Filter | No
 
     def objects(facts: EndpointFacts) -> str | None:
         pricing = facts.endpoint.pricing
-        free = pricing is not None and facts.price_picousd == 0 and pricing.request_picousd == 0
-        return None if free else "not free"
+        if pricing is None or facts.price_picousd or pricing.request_picousd:
+            return "not free"
+        # of some the sound or the picture is all that is paid for
+        special = (pricing.input_audio_picousd, pricing.output_audio_picousd,
+                   pricing.input_image_picousd, pricing.output_image_picousd)  # fmt: skip
+        return "not free" if any(special) else None
 
     return objects
 
