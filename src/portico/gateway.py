@@ -13,7 +13,7 @@ import msgspec
 
 from portico.answering import Answering
 from portico.delivery import JSON, Delivery, Patience, Reply
-from portico.dialects import Dialect, Envelope, RequestHead
+from portico.dialects import Dialect, Envelope, Progress, RequestHead
 from portico.explaining import Explained, explained
 from portico.planning import Caller, Drops, Planner, RoutingRules
 from portico.requesting import lost_on_the_way
@@ -101,12 +101,17 @@ class Gateway:
         )
         head, route = planned.head, planned.route
         generation_id = self._ids.new(now_ms, surface.side.id_prefix if surface.side else "gen-")
+        envelope = self._envelope(head, route, generation_id, now_ms)
+        pulse = None
+        if surface.pulse is not None and head.stream:
+            envelope = msgspec.structs.replace(envelope, progress=Progress())
+            pulse = surface.pulse(envelope)
         answering = Answering(
             self.resources,
             call=call,
             surface=surface,
             planned=planned,
-            envelope=self._envelope(head, route, generation_id, now_ms),
+            envelope=envelope,
             created_ms=now_ms,
             catalog_version=self.snapshot.version,
             shared_after_byok=self.planner.rules.shared_after_byok,
@@ -118,6 +123,7 @@ class Gateway:
             self._patience(head),
             stream=head.stream,
             keep_alive=surface.keep_alive,
+            pulse=pulse,
             media_type=head.media_type,
         )
         await answering.run(delivery)
@@ -146,7 +152,9 @@ class Gateway:
         if head.media_type != JSON[1]:  # there is no filler that sound would not notice
             return Patience(first_s=0, every_s=0)
         first_s = options.stream_commit_after_s if stream else options.nonstream_keepalive_after_s
-        return Patience(first_s=first_s, every_s=options.keepalive_s)
+        return Patience(
+            first_s=first_s, every_s=options.keepalive_s, pulse_s=options.responses_in_progress_s
+        )
 
 
 def caller_of(call: Call) -> Caller:

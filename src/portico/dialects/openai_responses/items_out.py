@@ -5,27 +5,10 @@ from typing import Any, Protocol
 
 from portico.dialects.openai_responses.answer import text_part
 from portico.dialects.openai_responses.custom import unwrap_input
+from portico.dialects.openai_responses.feed import Feed
 from portico.dialects.openai_responses.reasoning import Thought, client_item
 from portico.jsonio import JsonError, JsonObject, dumps, loads
 from portico.vocabulary import Reasoning
-
-
-class Feed:
-    """Numbers the events of one stream, from 0 and without a gap."""
-
-    def __init__(self) -> None:
-        self._number = 0
-
-    def next(self) -> int:
-        """The number of the event that is about to be written."""
-        number = self._number
-        self._number += 1
-        return number
-
-    def event(self, name: str, /, **fields: Any) -> bytes:
-        """One event."""
-        body = {"type": name, **fields, "sequence_number": self.next()}
-        return b"data: " + dumps(body) + b"\n\n"
 
 
 class OpenItem(Protocol):
@@ -131,8 +114,9 @@ class MessageItem(_Item):
         place = len(self._parts)
         if kind == "output_text":
             head = {"output_index": self.place, "item_id": self.id, "content_index": place}
-            sample = dumps({"type": "response.output_text.delta", **head, "delta": ""})
-            self._head = b"data: " + sample.removesuffix(b'""}')
+            name = "response.output_text.delta"
+            sample = dumps({"type": name, **head, "delta": ""})
+            self._head = self._feed.lead(name) + sample.removesuffix(b'""}')
             self._tail = b',"logprobs":[],"sequence_number":'
         empty = self._part("")
         return closed + self._within("content_part.added", content_index=place, part=empty)

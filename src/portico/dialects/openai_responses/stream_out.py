@@ -10,11 +10,11 @@ from portico.dialects.base import Envelope
 from portico.dialects.openai_responses.answer import Asked
 from portico.dialects.openai_responses.conversation import OTHER_ITEMS
 from portico.dialects.openai_responses.errors import failed_response
+from portico.dialects.openai_responses.feed import Feed, Manner
 from portico.dialects.openai_responses.finish import encode_status
 from portico.dialects.openai_responses.items import other_items
 from portico.dialects.openai_responses.items_out import (
     CallItem,
-    Feed,
     ImageItem,
     MessageItem,
     OpenItem,
@@ -43,6 +43,7 @@ from portico.vocabulary import (
 
 _TAKEN = frozenset({"prompt", "output_text", "error_type"})
 """Names that mean something in a response object, beside those that stand in every one."""
+_USUAL = Manner()
 
 
 class ResponseEncoder:
@@ -51,11 +52,11 @@ class ResponseEncoder:
     Only the first answer is written: the dialect has one.
     """
 
-    def __init__(self, envelope: Envelope) -> None:
+    def __init__(self, envelope: Envelope, manner: Manner = _USUAL) -> None:
         self._asked = Asked(envelope)
         self._hidden = envelope.exclude_reasoning
-        self._feed = Feed()
-        self._began = False
+        self._manner = manner
+        self._feed = Feed(envelope, manner)
         self._output: list[JsonObject] = []
         self._open: OpenItem | None = None
         self._message: MessageItem | None = None  # the open item, if it is a message
@@ -125,7 +126,8 @@ class ResponseEncoder:
 
     def error(self, error: GatewayError) -> bytes:
         """A response that failed, and the terminator. What is open stays as it is."""
-        response = failed_response(self._asked, error, output=self._output)
+        precise = self._manner.precise_codes
+        response = failed_response(self._asked, error, output=self._output, precise=precise)
         return self._begin() + self._feed.event("response.failed", response=response) + DONE
 
     def finished(self) -> bytes:
@@ -133,13 +135,7 @@ class ResponseEncoder:
         return self._close()
 
     def _begin(self) -> bytes:
-        if self._began:
-            return b""
-        self._began = True
-        response = self._asked.response(status="in_progress", output=[])
-        return self._feed.event("response.created", response=response) + self._feed.event(
-            "response.in_progress", response=response
-        )
+        return self._feed.begin(self._asked)
 
     def _text(self, event: TextDelta) -> bytes:
         logprobs = encode_logprobs(event.logprobs)

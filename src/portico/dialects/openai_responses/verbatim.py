@@ -12,6 +12,7 @@ from portico.dialects.checks import decode_fields
 from portico.dialects.fields import members_of, raw
 from portico.dialects.openai_responses.answer import Asked
 from portico.dialects.openai_responses.errors import failed_response
+from portico.dialects.openai_responses.feed import Feed, Manner
 from portico.dialects.openai_responses.usage import encode_usage, price
 from portico.errors import GatewayError
 from portico.jsonio import JsonObject, dumps
@@ -19,6 +20,7 @@ from portico.sse import DONE, ServerSentEvent
 from portico.vocabulary import Cost, Usage
 
 _OPENERS = frozenset({"response.created", "response.in_progress", "response.queued"})
+_USUAL = Manner()
 _ENDS = frozenset({"response.completed", "response.incomplete"})
 
 
@@ -31,13 +33,16 @@ _decode_kind = msgspec.json.Decoder(_Kind).decode
 
 class ResponseRewriter:
     """One instance per stream. The beginning waits for the first content, as another endpoint
-    can still be asked until then; the end waits for the settlement."""
+    can still be asked until then; the end waits for the settlement. Events are numbered anew
+    once a sign of life has stood between them, or had to begin the stream."""
 
-    def __init__(self, envelope: Envelope) -> None:
+    def __init__(self, envelope: Envelope, manner: Manner = _USUAL) -> None:
         self._envelope = envelope
-        self._openers: list[bytes] = []
-        self._end: bytes | None = None
-        self._count = 0
+        self._manner = manner
+        self._feed = Feed(envelope, manner)
+        self._openers: list[tuple[str, bytes]] = []
+        self._end: tuple[str, bytes] | None = None
+        self._count = 0  # of the upstream's events, whether written or left out
 
     def feed(self, event: ServerSentEvent) -> bytes:
         """Bytes for one event; empty for the beginning and the end, which are held back."""
@@ -45,32 +50,36 @@ class ResponseRewriter:
             return b""
         kind = event.name or _decode_kind(event.data).type
         if kind in _OPENERS:
-            self._openers.append(self._event(self._told(event.data)))
+            self._openers.append((kind, event.data))
             return b""
         if kind in _ENDS:
-            self._end = event.data
+            self._end = kind, event.data
             return b""
-        return self._begin() + self._event(event.data)
+        return self._begin() + self._event(kind, event.data)
 
     def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
         """The whole response with the price, and the terminator."""
         out = self._begin()
         if self._end is not None:
-            fields = decode_fields(self._end)
+            kind, data = self._end
+            fields = decode_fields(data)
             response = _priced(fields["response"], self._envelope, usage, cost, extra)
-            out += self._event(dumps({**fields, "response": response}))
+            out += self._event(kind, dumps({**fields, "response": response}))
         return out + DONE
 
     def error(self, error: GatewayError) -> bytes:
         """A response that failed, and the terminator."""
-        response = failed_response(Asked(self._envelope), error, output=[])
-        out = self._begin()
-        body = {"type": "response.failed", "response": response, "sequence_number": self._count}
-        return out + b"data: " + dumps(body) + b"\n\n" + DONE
+        precise = self._manner.precise_codes
+        response = failed_response(Asked(self._envelope), error, output=[], precise=precise)
+        return self._begin() + self._feed.event("response.failed", response=response) + DONE
 
     def _begin(self) -> bytes:
-        out, self._openers = b"".join(self._openers), []
-        return out
+        """The upstream's own beginning; left out where a sign of life was one."""
+        openers, self._openers = self._openers, []
+        if self._count == 0 and self._feed.began:
+            self._count = len(openers)
+            return b""
+        return b"".join([self._event(kind, self._told(data)) for kind, data in openers])
 
     def _told(self, data: bytes) -> bytes:
         fields = decode_fields(data)
@@ -79,10 +88,13 @@ class ResponseRewriter:
         response["model"] = raw(self._envelope.model)
         return dumps({**fields, "response": response})
 
-    def _event(self, data: bytes) -> bytes:
+    def _event(self, kind: str, data: bytes) -> bytes:
+        number = self._feed.next()
+        if number != self._count:
+            data = dumps({**decode_fields(data), "sequence_number": raw(number)})
         self._count += 1
         line = data.replace(b"\n", b" ") if b"\n" in data else data  # never inside a string
-        return b"data: " + line + b"\n\n"
+        return self._feed.lead(kind) + line + b"\n\n"
 
 
 def rewrite_response(
