@@ -8,13 +8,13 @@ from typing import Any
 
 from portico.dialects.base import Envelope
 from portico.dialects.openai_responses.answer import Asked
+from portico.dialects.openai_responses.calls_out import CallItem, ClientToolItem, CustomCallItem
 from portico.dialects.openai_responses.conversation import OTHER_ITEMS
 from portico.dialects.openai_responses.errors import failed_response
 from portico.dialects.openai_responses.feed import Feed, Manner
 from portico.dialects.openai_responses.finish import encode_status
 from portico.dialects.openai_responses.items import other_items
 from portico.dialects.openai_responses.items_out import (
-    CallItem,
     ImageItem,
     MessageItem,
     OpenItem,
@@ -189,16 +189,14 @@ class ResponseEncoder:
     def _opened_call(self, call: "_Call") -> bytes:
         place = len(self._output)
         space, name = self._asked.namespaces.get(call.name, (None, call.name))
-        item = call.item = CallItem(
-            self._feed,
-            place,
-            self._asked.item_id("fc", place),
-            call_id=call.id,
-            name=name,
-            custom=call.name in self._asked.custom,
-            namespace=space,
-        )
-        self._open = item
+        item_id, tool = self._asked.item_id("fc", place), self._asked.client_tools.get(call.name)
+        item: CallItem
+        if tool is not None:
+            item = ClientToolItem(self._feed, place, item_id, call_id=call.id, tool=tool)
+        else:
+            form = CustomCallItem if call.name in self._asked.custom else CallItem
+            item = form(self._feed, place, item_id, call_id=call.id, name=name, namespace=space)
+        self._open = call.item = item
         out = item.open() + b"".join(map(item.arguments, call.held))
         call.held = []
         return out
