@@ -58,7 +58,7 @@ def started(folder, upstream: Upstream, **settings: object) -> Gateway:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Iterator[Site]:
+def quick(tmp_path_factory) -> Iterator[Site]:
     """A gateway with little patience, which speaks as OpenRouter does."""
     with Upstream() as upstream:
         usual = {"in_progress_s": 0.3, "event_lines": "false", "codes": "by_originator"}
@@ -96,10 +96,10 @@ def silent(dialect: str, *, at: int) -> Played:
 
 @pytest.mark.parametrize("at", [0, 2, 4])
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_long_silence_is_filled_with_events_that_count(site: Site, dialect, at):
-    site.upstream.play(NATIVES[dialect].upstream, silent(dialect, at=at))
+def test_a_long_silence_is_filled_with_events_that_count(quick: Site, dialect, at):
+    quick.upstream.play(NATIVES[dialect].upstream, silent(dialect, at=at))
 
-    events = data_of(ask(site, dialect).content)
+    events = data_of(ask(quick, dialect).content)
 
     kinds = [event["type"] for event in events]
     said = gather_responses(events)  # checks the numbers and that items agree
@@ -112,12 +112,12 @@ def test_a_long_silence_is_filled_with_events_that_count(site: Site, dialect, at
             assert event["response"]["status"] == "in_progress"
 
 
-def test_a_failure_after_a_sign_of_life_goes_on_with_its_numbers(site: Site):
+def test_a_failure_after_a_sign_of_life_goes_on_with_its_numbers(quick: Site):
     failed = whole({"error": {"message": "No."}}, status=400)
     slow = Played(parts=(b" ", failed.parts[0]), status=400, pause_s=1.0)
-    site.upstream.play("grid-chat", slow)
+    quick.upstream.play("grid-chat", slow)
 
-    answer = ask(site, "openai_chat")
+    answer = ask(quick, "openai_chat")
     events = data_of(answer.content)
 
     assert answer.status_code == 200
@@ -155,12 +155,12 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_codex_is_told_the_codes_that_it_acts_on(site: Site, failure):
+def test_codex_is_told_the_codes_that_it_acts_on(quick: Site, failure):
     played, usual, precise = FAILURES[failure]
     codes = []
     for originator in ("", "codex_cli_rs", "Codex_vscode", "my_app"):
-        site.upstream.play("grid-chat", played)
-        answer = ask(site, "openai_chat", originator=originator)
+        quick.upstream.play("grid-chat", played)
+        answer = ask(quick, "openai_chat", originator=originator)
         assert answer.status_code == played.status
         codes.append(answer.json()["error"]["code"])
         waits = "try again in 7s" in answer.json()["error"]["message"]
@@ -178,7 +178,7 @@ def test_an_operator_can_tell_everybody_so(other: Site):
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_codex_is_told_so_inside_a_stream_as_well(site: Site, dialect):
+def test_codex_is_told_so_inside_a_stream_as_well(quick: Site, dialect):
     """The failure comes when part of the answer is out."""
     parts = NATIVES[dialect].stream().parts[:4]
     chat = {"error": {"message": "Please try again in 1.5s.", "code": 429}}
@@ -190,9 +190,9 @@ def test_codex_is_told_so_inside_a_stream_as_well(site: Site, dialect):
     }
     last = b"data: " + json.dumps(chat if dialect == "openai_chat" else native).encode() + b"\n\n"
     played = Played(parts=(*parts, last), kind="text/event-stream")
-    site.upstream.play(NATIVES[dialect].upstream, played)
+    quick.upstream.play(NATIVES[dialect].upstream, played)
 
-    events = data_of(ask(site, dialect, originator="codex_exec").content)
+    events = data_of(ask(quick, dialect, originator="codex_exec").content)
 
     assert events[-1]["type"] == "response.failed"
     assert events[-1]["response"]["error_type"] == "rate_limit_exceeded"
@@ -202,12 +202,12 @@ def test_codex_is_told_so_inside_a_stream_as_well(site: Site, dialect):
     }
 
 
-def test_refusals_of_the_gateway_itself_have_those_codes_too(site: Site):
-    spent = site.gateway.create_key("spent", limit_usd="0.0000001")
+def test_refusals_of_the_gateway_itself_have_those_codes_too(quick: Site):
+    spent = quick.gateway.create_key("spent", limit_usd="0.0000001")
     body = ask_responses("grid/grid-chat")
 
     answer = httpx.post(
-        f"{site.root}/v1/responses",
+        f"{quick.root}/v1/responses",
         json=body,
         headers={"authorization": f"Bearer {spent}", "originator": "codex_cli_rs"},
     )
@@ -236,11 +236,11 @@ def test_events_have_a_line_with_their_name_where_that_is_wanted(other: Site, di
 # Models, as Codex asks for them
 
 
-def test_codex_finds_a_list_of_models_that_it_can_read(site: Site):
+def test_codex_finds_a_list_of_models_that_it_can_read(quick: Site):
     answer = httpx.get(
-        f"{site.root}/v1/models",
+        f"{quick.root}/v1/models",
         params={"client_version": "0.99.0"},
-        headers={"authorization": f"Bearer {site.key}"},
+        headers={"authorization": f"Bearer {quick.key}"},
     ).json()
 
     assert answer["models"] == []

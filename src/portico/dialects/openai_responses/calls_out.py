@@ -1,5 +1,7 @@
 """Output items that are calls of a client's tools, each in the form that the client knows."""
 
+from typing import ClassVar
+
 from portico.dialects.openai_responses.client_tools import ClientTool, call_fields
 from portico.dialects.openai_responses.custom import unwrap_input
 from portico.dialects.openai_responses.feed import Feed
@@ -8,7 +10,12 @@ from portico.jsonio import JsonError, JsonObject, loads
 
 
 class CallItem(Item):
-    """A call of a function. `namespace` is that of its tool, if it has one."""
+    """A call of a function. `namespace` is that of its tool, if it has one.
+
+    `prefix` begins the ids of its kind: OpenAI refuses an item that comes back under another.
+    """
+
+    prefix: ClassVar[str] = "fc"
 
     def __init__(
         self,
@@ -57,6 +64,8 @@ class CallItem(Item):
 
 class CustomCallItem(CallItem):
     """A call of a custom tool, whose free text the arguments wrap."""
+
+    prefix: ClassVar[str] = "ctc"
 
     def whole(self, status: str) -> JsonObject:
         """The item as it is now."""

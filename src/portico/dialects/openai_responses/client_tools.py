@@ -22,13 +22,15 @@ _COUNT: JsonObject = {"type": "integer"}
 
 
 class ClientTool(msgspec.Struct, frozen=True, kw_only=True):
-    """One such tool. `kind` is its type, and the name of its function.
+    """One such tool. `kind` is its type, and the name of its function; `prefix` begins the
+    ids of its calls.
 
     `member` is where a call says what to do; `read` makes it of the function's arguments, None
     where they do not say it.
     """
 
     kind: str
+    prefix: str
     description: str
     parameters: JsonObject
     member: str
@@ -83,6 +85,7 @@ _OPERATIONS = ("create_file", "update_file", "delete_file")
 
 _LOCAL_SHELL = ClientTool(
     kind="local_shell",
+    prefix="lsh",
     description="Runs a command on the user's machine and returns its output.",
     parameters={
         "type": "object",
@@ -99,6 +102,7 @@ _LOCAL_SHELL = ClientTool(
 )
 _SHELL = ClientTool(
     kind="shell",
+    prefix="sh",
     description="Runs shell commands on the user's machine and returns the output of each.",
     parameters={
         "type": "object",
@@ -110,6 +114,7 @@ _SHELL = ClientTool(
 )
 _APPLY_PATCH = ClientTool(
     kind="apply_patch",
+    prefix="apc",
     description=(
         "Creates, changes or deletes one file. A diff has no header of file names: sections"
         " begin with a line @@, lines of context with a blank, removed ones with - and added"

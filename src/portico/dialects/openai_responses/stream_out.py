@@ -189,12 +189,14 @@ class ResponseEncoder:
     def _opened_call(self, call: "_Call") -> bytes:
         place = len(self._output)
         space, name = self._asked.namespaces.get(call.name, (None, call.name))
-        item_id, tool = self._asked.item_id("fc", place), self._asked.client_tools.get(call.name)
+        tool = self._asked.client_tools.get(call.name)
         item: CallItem
         if tool is not None:
+            item_id = self._asked.item_id(tool.prefix, place)
             item = ClientToolItem(self._feed, place, item_id, call_id=call.id, tool=tool)
         else:
             form = CustomCallItem if call.name in self._asked.custom else CallItem
+            item_id = self._asked.item_id(form.prefix, place)
             item = form(self._feed, place, item_id, call_id=call.id, name=name, namespace=space)
         self._open = call.item = item
         out = item.open() + b"".join(map(item.arguments, call.held))

@@ -15,12 +15,13 @@ from portico.dialects.openai_responses.errors import failed_response
 from portico.dialects.openai_responses.feed import Feed, Manner
 from portico.dialects.openai_responses.usage import encode_usage, price
 from portico.errors import GatewayError
-from portico.jsonio import JsonObject, dumps
+from portico.jsonio import JsonObject, dumps, loads
 from portico.sse import DONE, ServerSentEvent
 from portico.vocabulary import Cost, Usage
 
 _OPENERS = frozenset({"response.created", "response.in_progress", "response.queued"})
 _USUAL = Manner()
+_ITEM_DONE = "response.output_item.done"
 _ENDS = frozenset({"response.completed", "response.incomplete"})
 
 
@@ -42,6 +43,7 @@ class ResponseRewriter:
         self._feed = Feed(envelope, manner)
         self._openers: list[tuple[str, bytes]] = []
         self._end: tuple[str, bytes] | None = None
+        self._items: list[bytes] = []
         self._count = 0  # of the upstream's events, whether written or left out
 
     def feed(self, event: ServerSentEvent) -> bytes:
@@ -55,6 +57,8 @@ class ResponseRewriter:
         if kind in _ENDS:
             self._end = kind, event.data
             return b""
+        if kind == _ITEM_DONE:
+            self._items.append(event.data)
         return self._begin() + self._event(kind, event.data)
 
     def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
@@ -68,18 +72,22 @@ class ResponseRewriter:
         return out + DONE
 
     def error(self, error: GatewayError) -> bytes:
-        """A response that failed, and the terminator."""
+        """A response that failed, with the items that are whole, and the terminator."""
         precise = self._manner.precise_codes
-        response = failed_response(Asked(self._envelope), error, output=[], precise=precise)
+        output = [loads(data)["item"] for data in self._items]
+        response = failed_response(Asked(self._envelope), error, output=output, precise=precise)
         return self._begin() + self._feed.event("response.failed", response=response) + DONE
 
     def _begin(self) -> bytes:
-        """The upstream's own beginning; left out where a sign of life was one."""
+        """The upstream's own beginning; left out where a sign of life was one, made where the
+        upstream has none."""
         openers, self._openers = self._openers, []
         if self._count == 0 and self._feed.began:
             self._count = len(openers)
             return b""
-        return b"".join([self._event(kind, self._told(data)) for kind, data in openers])
+        if openers:
+            return b"".join([self._event(kind, self._told(data)) for kind, data in openers])
+        return b"" if self._feed.began else self._feed.begin(Asked(self._envelope))
 
     def _told(self, data: bytes) -> bytes:
         fields = decode_fields(data)
