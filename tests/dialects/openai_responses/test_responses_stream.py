@@ -578,8 +578,10 @@ def test_nothing_is_written_before_there_is_something_to_say():
 
 def test_an_event_over_several_lines_is_written_on_one():
     relay = relay_between(RESPONSES, RESPONSES, Quirks(), ENVELOPE)
+    begun = b'{"type":"response.created","response":{}}'
     spread = ServerSentEvent("", b'{"type":"keepalive",\n"n":1}')
 
+    relay.feed(b"data: " + begun + b"\n\n")
     out = relay.feed(b"data: " + spread.data.replace(b"\n", b"\ndata: ") + b"\n\n")
 
-    assert out == b'data: {"type":"keepalive", "n":1}\n\n'
+    assert out.endswith(b'\n\ndata: {"type":"keepalive", "n":1}\n\n')

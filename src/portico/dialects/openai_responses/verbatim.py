@@ -44,6 +44,7 @@ class ResponseRewriter:
         self._openers: list[tuple[str, bytes]] = []
         self._end: tuple[str, bytes] | None = None
         self._items: list[bytes] = []
+        self._opened = False  # by the upstream's own beginning
         self._count = 0  # of the upstream's events, whether written or left out
 
     def feed(self, event: ServerSentEvent) -> bytes:
@@ -82,10 +83,11 @@ class ResponseRewriter:
         """The upstream's own beginning; left out where a sign of life was one, made where the
         upstream has none."""
         openers, self._openers = self._openers, []
-        if self._count == 0 and self._feed.began:
-            self._count = len(openers)
+        if not self._opened and self._feed.began:
+            self._count += len(openers)
             return b""
         if openers:
+            self._opened = True
             return b"".join([self._event(kind, self._told(data)) for kind, data in openers])
         return b"" if self._feed.began else self._feed.begin(Asked(self._envelope))
 
