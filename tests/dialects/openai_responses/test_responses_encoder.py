@@ -88,7 +88,7 @@ def check_grammar(events: list[dict]) -> None:
             assert event["item_id"] == opened["id"]
     if events[-1]["type"] != "response.failed":
         assert opened is None
-        assert events[-1]["response"]["output"] == done
+    assert events[-1]["response"]["output"] == done
     check_deltas(events)
 
 
@@ -413,6 +413,31 @@ def test_an_answer_without_content_still_begins_and_ends():
     check_grammar(events)
     assert events[-1]["type"] == "response.incomplete"
     assert events[-1]["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
+
+
+CUT = [
+    ([TextDelta(text="Hel")], "length", ["incomplete"]),
+    ([TextDelta(text="Hel")], "content_filter", ["incomplete"]),
+    ([TextDelta(text="Hel")], "error", ["incomplete"]),
+    ([TextDelta(text="Hel")], "stop", ["completed"]),
+    ([ReasoningDelta(item=Reasoning(text="Hm"))], "length", ["incomplete"]),
+    ([ReasoningDelta(item=Reasoning(text="Hm")), TextDelta(text="Hel")], "length", ["completed", "incomplete"]),
+    ([ToolCallStart(index=0, id="c", name="f"), ToolCallDelta(index=0, arguments='{"a')], "length", ["incomplete"]),
+    ([ToolCallStart(index=0, id="c", name="patch"), ToolCallDelta(index=0, arguments='{"input":"a')], "length", ["incomplete"]),
+    ([ToolCallStart(index=0, id="c", name="f"), ToolCallDelta(index=0, arguments="{}")], "length", ["completed"]),
+    ([ToolCallStart(index=0, id="c", name="f")], "tool_calls", ["completed"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "reason", "statuses"), CUT)
+def test_an_item_that_the_answer_was_cut_off_in_is_not_whole(before, reason, statuses, schemas):
+    events = written(*before, Finish(reason=reason))
+
+    check_grammar(events)
+    response = events[-1]["response"]
+    assert [item["status"] for item in response["output"]] == statuses
+    assert ("error_type" in response) is (reason == "error")
+    assert [problem for event in events for problem in problems(schemas, event)] == []
 
 
 def test_only_the_first_of_several_answers_is_written():

@@ -416,6 +416,17 @@ def test_a_conversation_reaches_a_chat_upstream_with_its_meaning():
     assert not sent.keys() & {"prompt_cache_key", "metadata", "input", "text"}
 
 
+def test_what_chat_upstreams_know_by_the_same_or_another_name_reaches_them():
+    include = ["message.output_text.logprobs", "reasoning.encrypted_content"]
+
+    sent = chat_upstream(service_tier="flex", include=include, top_logprobs=2)
+
+    assert (sent["service_tier"], sent["logprobs"], sent["top_logprobs"]) == ("flex", True, 2)
+    assert not chat_upstream(service_tier="auto", top_logprobs=2).keys() & {
+        "service_tier", "logprobs", "top_logprobs",
+    }  # fmt: skip
+
+
 def test_parts_of_every_kind_are_read():
     parts = [
         {"type": "input_text", "text": "See:"},

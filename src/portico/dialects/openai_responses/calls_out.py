@@ -41,6 +41,11 @@ class CallItem(Item):
         except JsonError:
             return False
 
+    def cut(self) -> None:
+        """See `OpenItem`; arguments that can be read are whole."""
+        if not self.complete:
+            super().cut()
+
     def whole(self, status: str) -> JsonObject:
         """The item as it is now."""
         arguments = "" if status == "in_progress" else "".join(self._pieces)

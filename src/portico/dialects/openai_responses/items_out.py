@@ -11,7 +11,13 @@ from portico.vocabulary import Reasoning
 
 
 class OpenItem(Protocol):
-    """An output item that can still grow."""
+    """An output item that can still grow. `end` is the status that it will end with."""
+
+    end: str
+
+    def cut(self) -> None:
+        """Say that the answer ended before the item was whole."""
+        ...
 
     def close(self) -> bytes:
         """Write its end."""
@@ -28,11 +34,16 @@ class Item(ABC):
     def __init__(self, feed: Feed, place: int, item_id: str) -> None:
         self.place = place
         self.id = item_id
+        self.end = "completed"
         self._feed = feed
 
     @abstractmethod
     def whole(self, status: str) -> JsonObject:
         """See `OpenItem`."""
+
+    def cut(self) -> None:
+        """See `OpenItem`."""
+        self.end = "incomplete"
 
     def open(self) -> bytes:
         """Write its beginning."""
@@ -45,7 +56,7 @@ class Item(ABC):
         return self._event(name, item_id=self.id, **fields)
 
     def _done(self) -> bytes:
-        return self._event("output_item.done", item=self.whole("completed"))
+        return self._event("output_item.done", item=self.whole(self.end))
 
 
 class MessageItem(Item):

@@ -43,6 +43,7 @@ from portico.vocabulary import (
 
 _TAKEN = frozenset({"prompt", "output_text", "error_type"})
 """Names that mean something in a response object, beside those that stand in every one."""
+_FAILED = {"code": "server_error", "message": "The provider ended with an error."}
 _USUAL = Manner()
 
 
@@ -102,17 +103,14 @@ class ResponseEncoder:
 
     def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
         """The end of what is open, the whole response with usage and price, and the terminator."""
-        out = self._begin() + self._close()
+        out = self._begin() + self.finished()
         response = self.response(usage, cost, extra)
         return out + self._feed.event(f"response.{response['status']}", response=response) + DONE
 
     def response(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> JsonObject:
         """The whole response, once everything is closed."""
-        finish = self._finish or Finish(reason="stop")
-        status, incomplete = encode_status(finish.reason)
-        error = None
-        if status == "failed":
-            error = {"code": "server_error", "message": "The provider ended with an error."}
+        status, incomplete = self._ended()
+        error = _FAILED if status == "failed" else None
         response = self._asked.response(
             status=status,
             output=self._output,
@@ -121,6 +119,8 @@ class ResponseEncoder:
             incomplete=incomplete,
             service_tier=self._service_tier,
         )
+        if error is not None:
+            response["error_type"] = "provider_unavailable"
         rest = {k: v for k, v in extra.items() if k not in response and k not in _TAKEN}
         return {**response, **rest}
 
@@ -131,8 +131,14 @@ class ResponseEncoder:
         return self._begin() + self._feed.event("response.failed", response=response) + DONE
 
     def finished(self) -> bytes:
-        """Close what is open, for an answer that is not streamed."""
+        """Close what is open; it was cut off where the answer was not completed."""
+        if self._open is not None and self._ended()[0] != "completed":
+            self._open.cut()
         return self._close()
+
+    def _ended(self) -> tuple[str, JsonObject | None]:
+        finish = self._finish or Finish(reason="stop")
+        return encode_status(finish.reason)
 
     def _begin(self) -> bytes:
         return self._feed.begin(self._asked)
@@ -254,7 +260,7 @@ class ResponseEncoder:
         if self._open is None:
             return b""
         out = self._open.close()
-        self._output.append(self._open.whole("completed"))
+        self._output.append(self._open.whole(self._open.end))
         self._open = self._message = None
         return out
 
