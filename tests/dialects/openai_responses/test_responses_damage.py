@@ -146,7 +146,7 @@ def response(output: list, **fields) -> dict:
 
 def native(output: list, **fields) -> list[bytes]:
     """A Responses stream with items that come without deltas."""
-    begun = response([], status="in_progress")
+    begun = {**response([], status="in_progress"), "usage": None}
     events = [
         {"type": f"response.{name}", "response": begun} for name in ("created", "in_progress")
     ]
@@ -215,6 +215,17 @@ def test_a_host_that_forgets_the_beginning_is_given_one():
     events = told_of("openai_responses", native([REFUSAL])[2:])
 
     check_grammar(events)
+
+
+def test_a_host_that_leaves_members_out_is_helped(schemas):
+    """What clients insist on is there in every response object, also between equal dialects."""
+    events = told_of("openai_responses", native([REFUSAL]), request={"temperature": b"0.5"})
+
+    assert [problem for event in events for problem in problems(schemas, event)] == []
+    ended = events[-1]["response"]
+    assert ended["temperature"] == 0.5
+    assert ended["usage"]["input_tokens_details"] == {"cached_tokens": 0, "cache_write_tokens": 0}
+    assert ended["usage"]["output_tokens_details"] == {"reasoning_tokens": 0}
 
 
 def test_every_event_and_member_that_is_not_known_passes_between_equal_dialects():

@@ -22,6 +22,12 @@ from portico.vocabulary import Cost, Usage
 _OPENERS = frozenset({"response.created", "response.in_progress", "response.queued"})
 _USUAL = Manner()
 _ITEM_DONE = "response.output_item.done"
+_DETAILS = ("input_tokens_details", "output_tokens_details")
+_INSISTED = (
+    "object", "created_at", "status", "completed_at", "output", "error", "incomplete_details",
+    "tools", "tool_choice", "parallel_tool_calls", "temperature", "top_p", "presence_penalty",
+    "frequency_penalty", "metadata", "instructions",
+)  # fmt: skip
 _ENDS = frozenset({"response.completed", "response.incomplete"})
 
 
@@ -96,7 +102,7 @@ class ResponseRewriter:
         response = decode_fields(fields["response"])
         response["id"] = raw(self._envelope.generation_id)
         response["model"] = raw(self._envelope.model)
-        return dumps({**fields, "response": response})
+        return dumps({**fields, "response": _completed(response, self._envelope)})
 
     def _event(self, kind: str, data: bytes) -> bytes:
         number = self._feed.next()
@@ -129,9 +135,30 @@ def _priced(
     fields = decode_fields(body)
     fields["id"] = raw(envelope.generation_id)
     fields["model"] = raw(envelope.model)
-    counted = members_of(fields.get("usage"))
-    fields["usage"] = raw(
-        {**counted, **price(cost)} if counted else encode_usage(usage or Usage(), cost)
-    )
+    fields["usage"] = raw(_counted(fields.get("usage"), usage or Usage(), cost))
     fields.update({name: raw(value) for name, value in extra.items()})
+    return _completed(fields, envelope)
+
+
+def _counted(sent: msgspec.Raw | None, usage: Usage, cost: Cost | None) -> JsonObject:
+    """The upstream's counts with the price; what it leaves out is there for clients as well."""
+    counted = encode_usage(usage, cost)
+    for name, value in _said(sent).items():
+        if name not in _DETAILS:
+            counted[name] = value
+        else:
+            counted[name] |= _said(value)
+    return {**counted, **price(cost)}
+
+
+def _said(value: msgspec.Raw | None) -> JsonObject:
+    return {name: inner for name, inner in members_of(value).items() if bytes(inner) != b"null"}
+
+
+def _completed(fields: RawFields, envelope: Envelope) -> RawFields:
+    """The response with every member that clients insist on, whatever the host leaves out."""
+    if missing := [name for name in _INSISTED if name not in fields]:
+        status = loads(fields.get("status", b'"in_progress"'))
+        usual = Asked(envelope).response(status=status, output=[])
+        fields.update({name: raw(usual[name]) for name in missing})
     return fields
