@@ -43,6 +43,7 @@ def request_between(
 
     Raises:
         InvalidRequest: the conversation cannot be read.
+        UpstreamRejected: it cannot be said in the upstream's dialect.
     """
     if upstream is surface:
         return upstream.upstream_body(head, model, supported, quirks)

@@ -101,8 +101,16 @@ def prompt_bytes(fields: RawFields, names: Iterable[str]) -> bytes:
     return b"".join([bytes(fields[name]) for name in names if name in fields])
 
 
-def _explain(error: msgspec.ValidationError) -> str:
-    """msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role: ...`."""
+def path_and_fault(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Where a body is wrong, and how; the path is empty for the whole.
+
+    msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role`.
+    """
     what, _, path = str(error).partition(" - at `$")
     path = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")).replace("[...]", ".*").lstrip(".")
+    return path, what
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    path, what = path_and_fault(error)
     return f"{path}: {what}" if path else f"The request body: {what}"

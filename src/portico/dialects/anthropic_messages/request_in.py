@@ -35,6 +35,7 @@ _NAMES = {
 """Members of this dialect and the parameters of listings that they are."""
 
 _KEPT = frozenset({"max_tokens", "reasoning"})
+_MOST_UNASKED_TOKENS = 32_000  # of output, where the client sets no limit
 _PROMPT_FIELDS = ("system", "messages", "tools", "output_config")
 _MODALITY = {"image": "image", "document": "file"}
 _DATE = re.compile(r"(?:-latest|-20\d{6})$|\[[0-9a-z]+\]$")
@@ -47,7 +48,7 @@ class _Message(msgspec.Struct):
     content: str | list[JsonObject]
 
 
-class _Fallback(msgspec.Struct):
+class _Fallback(msgspec.Struct, forbid_unknown_fields=True):
     model: str
 
 
@@ -176,7 +177,7 @@ def upstream_body(
         fields["metadata"] = raw({"user_id": head.user})
     if head.max_output_tokens is None:
         limit = quirks.output_limit_tokens or family_of(model).output_tokens
-        fields["max_tokens"] = raw(limit)
+        fields["max_tokens"] = raw(min(limit, _MOST_UNASKED_TOKENS))
     dropped = (head.parameters & frozenset(_NAMES.values())) - supported - _KEPT
     dropped = dropped if supported else frozenset()
     for native, name in _NAMES.items():

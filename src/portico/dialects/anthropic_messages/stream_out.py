@@ -1,7 +1,8 @@
 """Hub events to the events of a Messages stream (contract/other-apis 2).
 
-Blocks are strictly one after the other, whatever the upstream interleaves:
-fragments of a tool call wait until the calls before it are complete.
+Blocks are strictly one after the other, whatever the upstream interleaves: fragments
+of a tool call wait until the calls before it are complete, and other content waits
+until the calls that were begun before it are.
 """
 
 from portico.dialects.anthropic_messages.errors import error_body
@@ -53,18 +54,19 @@ class MessageEncoder:
         self._signed = False
         self._ids = ToolIds()
         self._calls = SerialCalls(self._begin_call, self._fragment)
+        self._later: list[StreamEvent] = []  # came while a call was half written
 
     def feed(self, event: StreamEvent) -> bytes:
         """Bytes for one event; may be empty."""
-        if isinstance(event, TextDelta) and event.choice == 0:
-            return self.text(event.text)
         if getattr(event, "choice", 0) != 0:
             return b""
+        if isinstance(event, TextDelta | RefusalDelta):
+            return self.text(event.text)
         match event:
-            case RefusalDelta():
-                return self.text(event.text)
             case ToolCallDelta():
-                return self._calls.arguments(event)
+                return self._arguments(event)
+            case ReasoningDelta() | ExtraDelta() if self._must_wait():
+                self._later.append(event)
             case ReasoningDelta():
                 return self._reasoning(event.item)
             case ToolCallStart():
@@ -84,6 +86,9 @@ class MessageEncoder:
             return b""
         if self._open == "text":
             return self._text_head + dumps(text) + b"}}\n\n"
+        if self._must_wait():
+            self._later.append(TextDelta(text=text))
+            return b""
         return self._open_text() + self._text_head + dumps(text) + b"}}\n\n"
 
     def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
@@ -103,6 +108,7 @@ class MessageEncoder:
             (
                 self._begin(),
                 self._calls.complete(),
+                self._catch_up(),
                 self._stop(),
                 _event("message_delta", {"delta": delta, "usage": counted}),
                 _event("message_stop", last),
@@ -118,7 +124,9 @@ class MessageEncoder:
             return b""
         self._began = True
         # clients fill their context meter from here: an estimate serves them, zero does not
-        known = self._usage or Usage(input_tokens=self._envelope.prompt_tokens)
+        known = self._usage
+        if known is None or not known.prompt_tokens:
+            known = Usage(input_tokens=self._envelope.prompt_tokens)
         usage = {**encode_usage(known, self._service_tier), "output_tokens": 1}
         message: JsonObject = {
             "id": self._envelope.generation_id,
@@ -179,6 +187,21 @@ class MessageEncoder:
         if item.data is not None or item.signature is not None:
             self._signature, self._signed = block["signature"], True
         return out
+
+    def _must_wait(self) -> bool:
+        """Whether a call is half written: what comes now is written after it."""
+        return bool(self._later) or (self._calls.writing and not self._calls.whole)
+
+    def _arguments(self, event: ToolCallDelta) -> bytes:
+        out = self._calls.arguments(event)
+        if self._later and event.arguments.endswith(("}", "]", '"')) and self._calls.whole:
+            out += self._catch_up()
+        return out
+
+    def _catch_up(self) -> bytes:
+        """Write what had to wait, in its order."""
+        later, self._later = self._later, []
+        return b"".join(map(self.feed, later))
 
     def _begin_call(self, call: ToolCallStart) -> bytes:
         return self._start(tool_use(self._ids.call(call.id), call.name, {}))

@@ -21,7 +21,9 @@ class _Kind(msgspec.Struct):
     type: str = ""
 
 
-_NULL = msgspec.Raw(b"null")
+_NULL, _ZERO = msgspec.Raw(b"null"), msgspec.Raw(b"0")
+_NOTHING = frozenset({b"null", b"0"})
+_PROMPT_COUNTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _NO_END = dict.fromkeys(("stop_reason", "stop_sequence", "stop_details", "container"), _NULL)
 _COUNTS = (
     "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens",
@@ -67,7 +69,7 @@ class MessageRewriter:
         for number, (name, data) in enumerate(self._held):
             fields = _decode_fields(data)
             if number == last:
-                fields["delta"] = raw({**_NO_END, **_decode_fields(fields["delta"])})
+                fields["delta"] = raw({**_NO_END, **members_of(fields.get("delta"))})
                 fields["usage"] = _priced(fields.get("usage"), usage, cost)
             elif name == "message_stop" and "openrouter_metadata" in extra:
                 fields["openrouter_metadata"] = raw(extra["openrouter_metadata"])
@@ -110,12 +112,13 @@ def _began(data: bytes, envelope: Envelope) -> bytes:
     message["provider"] = raw(envelope.provider)
     for name in _NO_END:
         message.setdefault(name, _NULL)
-    counted = message.get("usage")
-    if counted is not None:
-        usage = _decode_fields(counted)
-        for name, value in _NO_USAGE.items():
-            usage.setdefault(name, value)
-        message["usage"] = raw(usage)
+    usage = members_of(message.get("usage"))
+    if not any(bytes(usage.get(name, _NULL)) not in _NOTHING for name in _PROMPT_COUNTS):
+        # clients fill their context meter from here: an estimate serves them, nothing does not
+        usage["input_tokens"] = raw(envelope.prompt_tokens)
+    for name, value in {**_NO_USAGE, "output_tokens": _ZERO}.items():
+        usage.setdefault(name, value)
+    message["usage"] = raw(usage)
     fields["message"] = raw(message)
     return dumps(fields)
 
