@@ -400,6 +400,92 @@ def test_a_conversation_reaches_a_chat_upstream_with_its_meaning():
     assert (upstream["stop"], upstream["max_tokens"]) == (["X"], 9)
 
 
+PICTURE = {
+    "type": "image",
+    "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="},
+}
+SHOWN = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+
+
+def to_chat(**fields):
+    sent = head(**fields)
+    return json.loads(request_between(MESSAGES, CHAT, sent, "m", frozenset(), Quirks())[0])
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ([], [{"role": "user", "content": [SHOWN]}]),
+        (
+            [{"role": "user", "content": "Well?"}],
+            [{"role": "user", "content": [SHOWN, {"type": "text", "text": "Well?"}]}],
+        ),
+        (
+            [{"role": "assistant", "content": "Well."}],
+            [{"role": "user", "content": [SHOWN]}, {"role": "assistant", "content": "Well."}],
+        ),
+    ],
+)
+def test_what_a_tool_has_shown_stands_in_the_users_turn_behind_its_results(after, expected):
+    calls = [{"type": "tool_use", "id": i, "name": "f", "input": {}} for i in "ab"]
+    results = [
+        {**RESULT, "tool_use_id": "a", "content": [PICTURE]},
+        {**RESULT, "tool_use_id": "b", "content": "Nothing to see."},
+    ]
+    turns = [{"role": "assistant", "content": calls}, {"role": "user", "content": results}]
+
+    sent = to_chat(messages=[*HI, *turns, *after])["messages"]
+
+    assert [m["role"] for m in sent[:4]] == ["user", "assistant", "tool", "tool"]
+    assert all(isinstance(m["content"], str) and m["content"] for m in sent[2:4])
+    assert sent[4:] == expected
+
+
+def test_a_document_of_text_is_told_as_text_and_needs_no_model_that_reads_files():
+    written = {
+        "type": "document",
+        "title": "Notes",
+        "source": {"type": "text", "media_type": "text/plain", "data": "Olá"},
+    }
+    fields = user(written, COMPOSED, HI_BLOCK)
+
+    assert to_chat(**fields)["messages"][0]["content"] == [
+        {"type": "text", "text": text} for text in ("Notes", "Olá", "Notes", "Note one.", "Hi")
+    ]
+    assert head(**fields).media == ()
+
+
+@pytest.mark.parametrize(
+    ("budget_tokens", "max_tokens", "effort"),
+    [
+        (1024, 32_000, "low"),
+        (10_000, 32_000, "low"),
+        (16_000, 32_000, "medium"),
+        (31_999, 32_000, "high"),
+        (1024, None, "low"),
+    ],
+)
+def test_a_budget_to_think_is_the_nearest_effort(budget_tokens, max_tokens, effort):
+    thinking = {"type": "enabled", "budget_tokens": budget_tokens}
+    quirks = Quirks(reasoning_field="reasoning_effort")
+
+    sent = head(thinking=thinking, max_tokens=max_tokens)
+    raw, _ = request_between(MESSAGES, CHAT, sent, "m", frozenset(), quirks)
+
+    assert json.loads(raw)["reasoning_effort"] == effort
+
+
+def test_a_result_that_failed_says_so_where_the_api_can():
+    failed = {**RESULT, "content": "No.", "is_error": True}
+    call = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    messages = [
+        *HI, {"role": "assistant", "content": [call]}, {"role": "user", "content": [failed]},
+    ]  # fmt: skip
+
+    assert '"error":"No."' in sent_to(DIALECTS["gemini"], messages=messages)
+    assert '"status":"error"' in sent_to(DIALECTS["bedrock_converse"], messages=messages)
+
+
 def test_what_only_this_api_understands_does_not_reach_a_chat_upstream():
     cited = {"type": "text", "text": "Hi", "citations": [{"type": "page_location"}]}
     searched = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}

@@ -14,7 +14,7 @@ from portico.dialects.anthropic_messages.families import family_of
 from portico.dialects.anthropic_messages.thinking import FOREIGN, is_foreign
 from portico.dialects.base import Quirks, RequestHead
 from portico.dialects.checks import asked_models, check_session_id, prompt_bytes, read_body
-from portico.dialects.fields import finished_body, raw
+from portico.dialects.fields import finished_body, object_of, raw
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, dumps, loads
 
@@ -148,7 +148,7 @@ def _parameters(body: _Body) -> frozenset[str]:
 
 
 def _media(messages: list[_Message]) -> tuple[tuple[str, int], ...]:
-    """Modality and size in bytes of every block that is not text."""
+    """Modality and size in bytes of every block that is neither text nor a document of text."""
     found: list[tuple[str, int]] = []
     for message in messages:
         blocks: list[Any] = list(message.content) if isinstance(message.content, list) else []
@@ -157,8 +157,12 @@ def _media(messages: list[_Message]) -> tuple[tuple[str, int], ...]:
             if not isinstance(block, dict):
                 continue
             kind = block.get("type")
-            if kind == "tool_result" and isinstance(block.get("content"), list):
-                blocks = [*block["content"], *blocks]
+            inner = block if kind == "tool_result" else object_of(block.get("source"))
+            if kind == "tool_result" or inner.get("type") == "content":
+                content = inner.get("content")
+                blocks = [*(content if isinstance(content, list) else ()), *blocks]
+            elif inner.get("type") == "text":
+                continue
             elif isinstance(kind, str) and kind in _MODALITY:
                 found.append((_MODALITY[kind], len(dumps(block))))
     return tuple(found)
