@@ -12,7 +12,7 @@ import msgspec
 
 from portico.dialects.anthropic_messages.families import family_of
 from portico.dialects.anthropic_messages.thinking import FOREIGN, is_foreign
-from portico.dialects.base import Quirks, RequestHead
+from portico.dialects.base import Quirks, RawFields, RequestHead
 from portico.dialects.checks import asked_models, check_session_id, prompt_bytes, read_body
 from portico.dialects.fields import finished_body, object_of, raw
 from portico.errors import InvalidRequest
@@ -36,6 +36,12 @@ _NAMES = {
 
 _KEPT = frozenset({"max_tokens", "reasoning"})
 _MOST_UNASKED_TOKENS = 32_000  # of output, where the client sets no limit
+_NO_PROMPT = (
+    "max_tokens", "stream", "temperature", "top_p", "top_k", "stop_sequences", "metadata",
+    "service_tier", "container", "inference_geo",
+)  # fmt: skip
+"""Members that the count of tokens does not take."""
+
 _PROMPT_FIELDS = ("system", "messages", "tools", "output_config")
 _MODALITY = {"image": "image", "document": "file"}
 _DATE = re.compile(r"(?:-latest|-20\d{6})$|\[[0-9a-z]+\]$")
@@ -172,6 +178,25 @@ def upstream_body(
     head: RequestHead, model: str, supported: frozenset[str], quirks: Quirks
 ) -> tuple[bytes, frozenset[str]]:
     """The body for an upstream of this dialect, and what had to be dropped."""
+    fields, dropped = _fields_for(head, model, supported)
+    if head.max_output_tokens is None:
+        limit = quirks.output_limit_tokens or family_of(model).output_tokens
+        fields["max_tokens"] = raw(min(limit, _MOST_UNASKED_TOKENS))
+    return finished_body(fields, quirks), dropped
+
+
+def count_body(head: RequestHead, model: str, supported: frozenset[str], quirks: Quirks) -> bytes:
+    """The body that asks an upstream of this dialect how many tokens the prompt has."""
+    fields, _ = _fields_for(head, model, supported)
+    for name in _NO_PROMPT:
+        fields.pop(name, None)
+    return finished_body(fields, quirks)
+
+
+def _fields_for(
+    head: RequestHead, model: str, supported: frozenset[str]
+) -> tuple[RawFields, frozenset[str]]:
+    """The client's own members, without the gateway's and what had to be dropped."""
     fields = dict(head.fields)
     user = fields.get("user")
     for name in _GATEWAY_FIELDS:
@@ -179,9 +204,6 @@ def upstream_body(
     fields["model"] = raw(model)
     if user is not None and "metadata" not in fields:
         fields["metadata"] = raw({"user_id": head.user})
-    if head.max_output_tokens is None:
-        limit = quirks.output_limit_tokens or family_of(model).output_tokens
-        fields["max_tokens"] = raw(min(limit, _MOST_UNASKED_TOKENS))
     dropped = (head.parameters & frozenset(_NAMES.values())) - supported - _KEPT
     dropped = dropped if supported else frozenset()
     for native, name in _NAMES.items():
@@ -189,7 +211,7 @@ def upstream_body(
             fields.pop(native, None)
     if any(mark in bytes(fields["messages"]) for mark in _MARKS):
         fields["messages"] = raw(_without_foreign_thinking(loads(fields["messages"])))
-    return finished_body(fields, quirks), dropped
+    return fields, dropped
 
 
 def _without_foreign_thinking(messages: list[JsonObject]) -> list[JsonObject]:

@@ -43,7 +43,20 @@ async def answer(
     body = await read_body(request.headers, request.receive, site.max_body_bytes)
     if translate is not None:
         body = translate(body, request.header(b"content-type"))
-    call = Call(
+    call = call_of(request, body, forwarded=forwarded, session_header=session_header)
+    work = site.gateway.chat(call, dialect, reply)
+    await until_disconnect(work, request.scope, request.receive, reply)
+
+
+def call_of(
+    request: Request,
+    body: bytes,
+    *,
+    forwarded: tuple[bytes, ...] = (),
+    session_header: bytes = b"x-session-id",
+) -> Call:
+    """The request as the gateway takes it; see `answer`."""
+    return Call(
         principal=request.who(),
         body=body,
         user_agent=request.header(b"user-agent"),
@@ -54,8 +67,6 @@ async def answer(
         wants_metadata=_wants_metadata(request),
         forwarded=_headers(request, forwarded) if forwarded else (),
     )
-    work = site.gateway.chat(call, dialect, reply)
-    await until_disconnect(work, request.scope, request.receive, reply)
 
 
 def _headers(request: Request, names: tuple[bytes, ...]) -> tuple[tuple[str, str], ...]:
