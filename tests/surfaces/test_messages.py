@@ -212,6 +212,71 @@ def test_refusals_of_the_gateway_are_told_in_this_dialect(site: Site, headers, b
     assert answer.json()["error"]["type"] == kind
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "/v1/messages", 405, "invalid_request_error"),
+        ("POST", "/v1/messages/batches", 404, "not_found_error"),
+        ("POST", "/api/event_logging/batch", 404, "not_found_error"),
+    ],
+)
+def test_what_is_not_here_is_told_to_anthropics_clients_in_their_form(
+    site: Site, method, path, status, kind
+):
+    told = httpx.request(method, site.root + path, headers={"anthropic-version": "2023-06-01"})
+    others = httpx.request(method, site.root + path)
+
+    assert told.status_code == others.status_code == status
+    assert told.json()["error"]["type"] == kind
+    assert others.json()["error"]["code"] == status
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "claude-haiku-4-5",
+        "claude-haiku-4-5-20251001",
+        "claude-haiku-4-5-20251001[1m]",
+        "anthropic/claude-haiku-4.5[1m]",
+        "claude-haiku-4.5",
+        "claude-haiku-4-5-latest",
+    ],
+)
+def test_the_vendors_own_names_of_a_model_mean_it(site: Site, name):
+    site.upstream.play("claude-haiku-4-5", whole(MESSAGE))
+
+    answer = site.post("/v1/messages", {"model": name, "messages": HI})
+
+    assert answer.json()["model"] == CLAUDE
+    assert site.upstream.last.json["max_tokens"] <= 32_000
+
+
+def test_of_two_keys_the_bearer_counts(site: Site):
+    site.upstream.play("claude-haiku-4-5", whole(MESSAGE))
+    keys = [(site.key, "bad"), ("bad", site.key)]
+
+    answers = [
+        httpx.post(
+            site.root + "/v1/messages",
+            json=ask(),
+            headers={"authorization": f"Bearer {bearer}", "x-api-key": other},
+        )
+        for bearer, other in keys
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 401]
+
+
+def test_a_refusal_tells_how_it_was_routed_to_those_who_ask(site: Site):
+    site.upstream.play("claude-limited", whole({"error": {"message": "slow"}}, status=429))
+
+    told = site.post("/v1/messages", ask(model="test/limited"), x_openrouter_metadata="enabled")
+    others = site.post("/v1/messages", ask(model="test/limited"))
+
+    assert told.json()["openrouter_metadata"]["attempt"] == 1
+    assert others.json().keys() == {"type", "error", "request_id"}
+
+
 def test_a_failure_inside_a_stream_is_an_error_event(site: Site, tool_stream):
     first = b"\n\n".join(tool_stream.split(b"\n\n")[:4]) + b"\n\n"
     overloaded = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error",' + (

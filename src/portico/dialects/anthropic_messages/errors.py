@@ -49,7 +49,7 @@ def error_inside(body: JsonObject) -> UpstreamError:
 
 def encode_error(error: GatewayError, user_id: str | None) -> bytes:
     """Write the error body; it has no place for the user. A 500 says nothing of the inside."""
-    return dumps(error_body(error))
+    return dumps({**error_body(error), **(error.beside if error.status != 500 else {})})
 
 
 def error_body(error: GatewayError) -> JsonObject:

@@ -45,6 +45,7 @@ _NO_PROMPT = (
 _PROMPT_FIELDS = ("system", "messages", "tools", "output_config")
 _MODALITY = {"image": "image", "document": "file"}
 _DATE = re.compile(r"(?:-latest|-20\d{6})$|\[[0-9a-z]+\]$")
+_WINDOW = re.compile(r"\[[0-9a-z]+\]$")
 _VERSION = re.compile(r"(?<=-)(\d{1,2})-(\d{1,2})(?=-|$)")
 _MARKS = (FOREIGN.encode(), b'"signature":""', b'"signature": ""')
 
@@ -132,10 +133,12 @@ def slug_of(name: str) -> str:
 
     >>> slug_of("claude-sonnet-4-5-20250929"), slug_of("claude-3-5-haiku-latest")
     ('anthropic/claude-sonnet-4.5', 'anthropic/claude-3.5-haiku')
-    >>> slug_of("claude-opus-4-8[1m]"), slug_of("acme/orca-2")
+    >>> slug_of("claude-opus-4-8[1m]"), slug_of("acme/orca-2[1m]")
     ('anthropic/claude-opus-4.8', 'acme/orca-2')
     """
-    if "/" in name or not name.startswith("claude-"):
+    if "/" in name:
+        return _WINDOW.sub("", name)
+    if not name.startswith("claude-"):
         return name
     bare = name
     while (shorter := _DATE.sub("", bare)) != bare:
