@@ -13,7 +13,7 @@ from portico.errors import UpstreamError, UpstreamModelGone, UpstreamRejected
 from portico.jsonio import JsonError
 from portico.ports import UpstreamRequest
 from portico.providers.signing import Outgoing
-from portico.requesting import guard_secrets, key_for
+from portico.requesting import forwarded_to, guard_secrets, key_for
 from portico.resources import Call, Resources, access_to
 from portico.routing import Candidate
 from portico.seen import Seen
@@ -94,10 +94,7 @@ def _request(question: Question, seen: Seen) -> UpstreamRequest:
     outgoing = Outgoing(
         method="POST",
         url=access.side_urls[SIDE_URL],
-        headers=(
-            *access.unsigned_headers,
-            *(header for header in call.forwarded if header[0] in access.forwards),
-        ),
+        headers=(*access.unsigned_headers, *forwarded_to(access, call)),
         body=question.body(
             question.head, endpoint.upstream_model, endpoint.supported_parameters, seen.quirks
         ),

@@ -50,16 +50,39 @@ class MessageRewriter:
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
         self._held: list[tuple[str, bytes]] = []
+        self._started = False
+        self._blocks = 0  # that have begun
+        self._open = False  # whether the last of them has not ended
+        self._shift = 0  # what is added to their numbers
 
     def feed(self, event: ServerSentEvent) -> bytes:
         """Bytes for one event; empty while the end is held back."""
         name = event.name or _decode_kind(event.data).type
         if name == "message_start":
-            return _event(name, _began(event.data, self._envelope))
+            return self._began_again() if self._started else self._begin(event.data)
         if self._held or (name == "message_delta" and _stops(event.data)):
             self._held.append((name, event.data))
             return b""
-        return _event(name, event.data)
+        data = event.data
+        if name.startswith("content_block_"):
+            self._open = name != "content_block_stop"
+            self._blocks += name == "content_block_start"
+            if self._shift:
+                data = _moved(data, self._shift)
+        return _event(name, data)
+
+    def _begin(self, data: bytes) -> bytes:
+        self._started = True
+        return _event("message_start", _began(data, self._envelope))
+
+    def _began_again(self) -> bytes:
+        """Some hosts begin a second time and count from 0 again: the answer goes on instead."""
+        self._shift = self._blocks
+        if not self._open:
+            return b""
+        self._open = False
+        end = {"type": "content_block_stop", "index": self._blocks - 1}
+        return _event("content_block_stop", dumps(end))
 
     def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
         """The stop reason with usage and price, and the terminator."""
@@ -120,6 +143,12 @@ def _began(data: bytes, envelope: Envelope) -> bytes:
         usage.setdefault(name, value)
     message["usage"] = raw(usage)
     fields["message"] = raw(message)
+    return dumps(fields)
+
+
+def _moved(data: bytes, shift: int) -> bytes:
+    fields = _decode_fields(data)
+    fields["index"] = raw(int(bytes(fields["index"])) + shift)
     return dumps(fields)
 
 
