@@ -23,6 +23,7 @@ from portico.vocabulary import (
     Finish,
     Reasoning,
     ReasoningDelta,
+    RefusalDelta,
     StreamUsage,
     TextDelta,
     ToolCall,
@@ -559,6 +560,41 @@ def test_an_answer_is_written_as_a_message():
     assert written["content"][1]["input"] == {"a": 1}
     assert written["content"][1]["id"].startswith("functions_f_0")
     assert (written["usage"]["input_tokens"], written["usage"]["cache_read_input_tokens"]) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "input_"),
+    [
+        ('{"a":1}', {"a": 1}),
+        ("", {}),
+        ("[1]", {"arguments": [1]}),
+        ('{"a":', {"arguments": '{"a":'}),
+    ],
+)
+def test_the_input_of_a_call_is_an_object_whatever_the_model_wrote(arguments, input_):
+    calls = (ToolCall(id="a", name="f", arguments=arguments),)
+    answer = ChatResponse(choices=(Choice(tool_calls=calls, finish_reason="tool_calls"),))
+
+    written = json.loads(MESSAGES.encode_response(answer, ENVELOPE, None))
+
+    assert written["content"][0]["input"] == input_
+
+
+def test_a_refusal_says_why_in_both_modes():
+    refused = Choice(content=None, refusal="I would rather not.", finish_reason="content_filter")
+    whole = json.loads(MESSAGES.encode_response(ChatResponse(choices=(refused,)), ENVELOPE, None))
+    events = written_events(
+        RefusalDelta(text="I would "),
+        RefusalDelta(text="rather not."),
+        Finish(reason="content_filter"),
+    )
+    end = next(e["delta"] for e in events if e["type"] == "message_delta")
+
+    assert whole["content"][0]["text"] == "I would rather not."
+    assert end["stop_reason"] == whole["stop_reason"] == "refusal"
+    assert end["stop_details"] == whole["stop_details"] == {
+        "type": "refusal", "category": None, "explanation": "I would rather not.",
+    }  # fmt: skip
 
 
 def written_events(*events):

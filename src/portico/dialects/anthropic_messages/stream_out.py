@@ -7,7 +7,12 @@ until the calls that were begun before it are.
 
 from portico.dialects.anthropic_messages.errors import error_body
 from portico.dialects.anthropic_messages.finish import encode_stop
-from portico.dialects.anthropic_messages.response import page_citation, tool_use, usage_with_cost
+from portico.dialects.anthropic_messages.response import (
+    page_citation,
+    stop_details,
+    tool_use,
+    usage_with_cost,
+)
 from portico.dialects.anthropic_messages.thinking import encode_block
 from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
 from portico.dialects.anthropic_messages.usage import encode_usage
@@ -46,6 +51,7 @@ class MessageEncoder:
         self._usage: Usage | None = None
         self._service_tier: str | None = None
         self._finish: Finish | None = None
+        self._refusal: list[str] = []
         self._began = False
         self._index = -1
         self._open: str | None = None
@@ -61,7 +67,7 @@ class MessageEncoder:
         if getattr(event, "choice", 0) != 0:
             return b""
         if isinstance(event, TextDelta | RefusalDelta):
-            return self.text(event.text)
+            return self._said(event)
         match event:
             case ToolCallDelta():
                 return self._arguments(event)
@@ -80,6 +86,11 @@ class MessageEncoder:
                 self._finish = self._finish or event
         return b""
 
+    def _said(self, event: TextDelta | RefusalDelta) -> bytes:
+        if isinstance(event, RefusalDelta):
+            self._refusal.append(event.text)
+        return self.text(event.text)
+
     def text(self, text: str) -> bytes:
         """More text of the answer."""
         if not text:
@@ -94,10 +105,11 @@ class MessageEncoder:
     def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
         """The stop reason with usage and price, and the terminator."""
         finish = self._finish or Finish(reason="stop")
+        stop = encode_stop(finish.reason, finish.native_reason)
         delta: JsonObject = {
-            "stop_reason": encode_stop(finish.reason, finish.native_reason),
+            "stop_reason": stop,
             "stop_sequence": None,
-            "stop_details": None,
+            "stop_details": stop_details(stop, "".join(self._refusal)),
             "container": None,
             **extra,
         }
