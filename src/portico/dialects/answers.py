@@ -9,7 +9,7 @@ from typing import Any
 from portico.dialects.base import Quirks
 from portico.errors import StreamBroken, UpstreamUnavailable
 from portico.jsonio import JsonError, JsonObject, ShapeError, loads
-from portico.vocabulary import ChatResponse
+from portico.vocabulary import ChatResponse, Choice
 
 
 def answer_json(body: bytes) -> Any:
@@ -39,9 +39,32 @@ def read_answer(
     if quirks.patch is not None:
         quirks.patch(parsed)
     try:
-        return read(parsed, quirks)
+        return with_texts(read(parsed, quirks))
     except ShapeError as error:
         raise unreadable_answer() from error
+
+
+def with_texts(response: ChatResponse) -> ChatResponse:
+    """Return `response`, which has a text wherever there has to be one.
+
+    Raises:
+        TypeError, ValueError: something else stands there, or nothing.
+    """
+    for choice in response.choices:
+        _check_texts(choice)
+    return response
+
+
+def _check_texts(choice: Choice) -> None:
+    texts: list[object] = [choice.content or "", choice.refusal or ""]
+    for item in choice.reasoning:
+        texts += [one for one in (item.text, item.summary, item.data, item.signature) if one]
+    for call in choice.tool_calls:
+        texts += [call.id, call.name, call.arguments]
+        if not (call.id and call.name):
+            raise ValueError("a tool call without a name")
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("something else than text")
 
 
 def unreadable_answer() -> UpstreamUnavailable:
