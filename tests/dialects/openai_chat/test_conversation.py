@@ -109,6 +109,8 @@ def test_every_recorded_request_comes_back_with_the_same_meaning(api):
             continue
         if not request.get("messages") or not (request.get("model") or request.get("models")):
             continue
+        if "preset" in request:  # refused here
+            continue
         once = decode_request(read_head(json.dumps(request).encode()))
         body, _ = encode_request(once, once.model or "m", frozenset(), OWN)
         twice = decode_request(read_head(body))

@@ -6,7 +6,7 @@ encoding again is the identity on meaning: a test does it to every recorded
 request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from portico.dialects.base import PARAMETERS, Quirks, RequestHead
@@ -14,6 +14,7 @@ from portico.dialects.checks import misshapen
 from portico.dialects.fields import raw, rest_of
 from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item
 from portico.dialects.openai_chat.request import GATEWAY_FIELDS, finish_body
+from portico.dialects.plugins import WEB, WEB_SEARCH, check_plugins, is_wanted
 from portico.dialects.reasoning import visible_text
 from portico.errors import InvalidRequest, UpstreamRejected
 from portico.jsonio import JsonObject, ShapeError, dumps, loads
@@ -71,7 +72,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
     body = {name: loads(raw) for name, raw in head.fields.items()}
     try:
         messages = _messages(body)
-        tools = tuple(_tool(tool) for tool in body.get("tools") or ())
+        tools = (*(_tool(tool) for tool in body.get("tools") or ()), *_searches(head))
         choice, tools = _tool_choice(body.get("tool_choice"), tools)
     except ShapeError as error:
         raise InvalidRequest(f"messages or tools cannot be read: {misshapen(error)}") from None
@@ -124,6 +125,17 @@ def encode_request(
     sent = frozenset(fields.keys() & PARAMETERS)
     finished, dropped = finish_body(fields, sent, supported, quirks, stream=request.stream)
     return finished, dropped | {tool.type for tool in request.tools if tool not in tools}
+
+
+def _searches(head: RequestHead) -> Iterator[Tool]:
+    """The plugin `web` as the tool that it became: providers that search run it themselves.
+
+    Raises:
+        UpstreamRejected: another plugin cannot be had.
+    """
+    check_plugins(head.fields)
+    if is_wanted(head.fields, WEB):
+        yield Tool(name=WEB_SEARCH, type=WEB_SEARCH)
 
 
 def _messages(body: JsonObject) -> tuple[Message, ...]:

@@ -7,6 +7,7 @@ from portico.dialects.base import Envelope, Quirks
 from portico.dialects.failures import classify
 from portico.dialects.fields import text_of
 from portico.dialects.finish import finish_reason
+from portico.dialects.healing import healed
 from portico.dialects.openai_chat.pieces import (
     annotations_of,
     images_of,
@@ -22,6 +23,7 @@ from portico.dialects.openai_chat.reasoning import (
 from portico.dialects.openai_chat.shortcut import text_answer
 from portico.dialects.openai_chat.tool_calls import called_function, called_name, calls_of
 from portico.dialects.openai_chat.usage import decode_usage, encode_usage, find_usage
+from portico.dialects.plugins import HEALING, is_wanted
 from portico.dialects.reasoning import merge, visible_text
 from portico.dialects.tool_calls import arguments_text, id_text, made_up_id
 from portico.errors import UpstreamUnavailable
@@ -199,10 +201,18 @@ def _encode_choice(choice: Choice, envelope: Envelope) -> JsonObject:
     return body
 
 
+def _content(choice: Choice, envelope: Envelope) -> str | None:
+    """The text, mended where the client asked for JSON and for that."""
+    asked = envelope.request
+    if not choice.content or "plugins" not in asked or "response_format" not in asked:
+        return choice.content
+    return healed(choice.content) if is_wanted(asked, HEALING) else choice.content
+
+
 def _encode_message(choice: Choice, envelope: Envelope) -> JsonObject:
     message: JsonObject = {
         "role": "assistant",
-        "content": choice.content,
+        "content": _content(choice, envelope),
         "refusal": choice.refusal,
         "reasoning": None,
     }
