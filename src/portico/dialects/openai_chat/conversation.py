@@ -6,8 +6,8 @@ encoding again is the identity on meaning: a test does it to every recorded
 request.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from portico.dialects.base import PARAMETERS, Quirks, RequestHead
 from portico.dialects.checks import misshapen
@@ -34,6 +34,8 @@ from portico.vocabulary import (
     Unknown,
     Video,
 )
+
+Read = TypeVar("Read")
 
 # Scalars that are the same on both sides and need no thought.
 _PLAIN = (
@@ -70,12 +72,12 @@ def decode_request(head: RequestHead) -> ChatRequest:
         InvalidRequest: a message or a tool is not shaped as its type asks.
     """
     body = {name: loads(raw) for name, raw in head.fields.items()}
+    messages = _messages(body)
+    tools = (*_each("tools", body.get("tools"), _tool), *_searches(head))
     try:
-        messages = _messages(body)
-        tools = (*(_tool(tool) for tool in body.get("tools") or ()), *_searches(head))
         choice, tools = _tool_choice(body.get("tool_choice"), tools)
     except ShapeError as error:
-        raise InvalidRequest(f"messages or tools cannot be read: {misshapen(error)}") from None
+        raise InvalidRequest(f"tool_choice: {misshapen(error)}") from None
     stop = body.get("stop")
     plain: dict[str, Any] = {name: body.get(name) for name in _PLAIN}
     return ChatRequest(
@@ -144,7 +146,24 @@ def _messages(body: JsonObject) -> tuple[Message, ...]:
         prompt = body["prompt"]
         text = prompt if isinstance(prompt, str) else "\n".join(prompt)
         return (Message(role="user", parts=(Text(text=text),)),)
-    return tuple(_message(message) for message in messages)
+    return _each("messages", messages, _message)
+
+
+def _each(path: str, items: Sequence[Any] | None, read: Callable[[Any], Read]) -> tuple[Read, ...]:
+    """Read every item of a list.
+
+    Raises:
+        InvalidRequest: one of them cannot be read; the message begins with its path.
+    """
+    done: list[Read] = []
+    for place, item in enumerate(items or ()):
+        try:
+            done.append(read(item))
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{path}.{place}.{error.message}") from None
+        except ShapeError as error:
+            raise InvalidRequest(f"{path}.{place}: {misshapen(error)}") from None
+    return tuple(done)
 
 
 def _message(body: JsonObject) -> Message:
@@ -153,7 +172,7 @@ def _message(body: JsonObject) -> Message:
         role="tool" if role == "function" else role,
         parts=_parts(body.get("content")),
         name=body.get("name"),
-        tool_calls=tuple(_tool_call(call) for call in body.get("tool_calls") or ()),
+        tool_calls=_each("tool_calls", body.get("tool_calls"), _tool_call),
         tool_call_id=body.get("tool_call_id"),
         reasoning=tuple(decode_reasoning(body)),
         refusal=body.get("refusal"),
@@ -167,7 +186,7 @@ def _parts(content: str | Sequence[Any] | None) -> tuple[Part, ...]:
         return ()
     if isinstance(content, str):
         return (Text(text=content),)
-    return tuple(_part(part) for part in content)
+    return _each("content", content, _part)
 
 
 def _part(part: str | JsonObject) -> Part:

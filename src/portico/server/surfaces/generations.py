@@ -2,7 +2,9 @@
 
 from portico.errors import NotFound
 from portico.jsonio import JsonObject
+from portico.limits import utc_time
 from portico.money import usd_number
+from portico.pricing import cache_saving
 from portico.server.asgi import AsgiReply
 from portico.server.request import Request, Route, Site, answer_json
 from portico.server.surfaces.account import iso_time
@@ -49,7 +51,7 @@ def _data(row: Generation, attempts: list[AttemptRecord], *, user_id: str) -> Js
         "total_cost": cost,
         "usage": cost,
         "upstream_inference_cost": None if upstream is None else usd_number(upstream),
-        "cache_discount": None,
+        "cache_discount": _cache_discount(row),
         **_counts(usage),
         "num_media_prompt": None,
         "num_input_audio_prompt": None,
@@ -62,8 +64,21 @@ def _data(row: Generation, attempts: list[AttemptRecord], *, user_id: str) -> Js
         "generation_time": row.generation_time_ms,
         "response_cache_source_id": None,
         "creator_user_id": user_id,
-        "provider_responses": [_attempt(attempt) for attempt in attempts],
+        "provider_responses": [
+            _attempt(attempt, is_byok=attempt is attempts[-1] and row.waiver == "byok")
+            for attempt in attempts
+        ],
     }
+
+
+def _cache_discount(row: Generation) -> object:
+    """What the provider's prompt cache saved in USD; None where there was none or no price."""
+    usage, price = row.usage, row.pricing
+    if usage is None or price is None:
+        return None
+    if not (usage.cache_read_tokens or usage.cache_write_tokens or usage.cache_write_1h_tokens):
+        return None
+    return usd_number(cache_saving(usage, price, at_utc=utc_time(row.created_ms)))
 
 
 def _counts(usage: Usage | None) -> JsonObject:
@@ -79,7 +94,7 @@ def _counts(usage: Usage | None) -> JsonObject:
     }
 
 
-def _attempt(attempt: AttemptRecord) -> JsonObject:
+def _attempt(attempt: AttemptRecord, *, is_byok: bool) -> JsonObject:
     return {
         "id": attempt.upstream_id,
         "endpoint_id": attempt.endpoint_tag,
@@ -87,7 +102,7 @@ def _attempt(attempt: AttemptRecord) -> JsonObject:
         "provider_name": attempt.provider_name,
         "status": attempt.status,
         "latency": attempt.latency_ms,
-        "is_byok": False,
+        "is_byok": is_byok,
     }
 
 
