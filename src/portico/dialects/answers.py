@@ -57,6 +57,8 @@ def with_texts(response: ChatResponse) -> ChatResponse:
 
 def _check_texts(choice: Choice) -> None:
     texts: list[object] = [choice.content or "", choice.refusal or ""]
+    if choice.native_finish_reason is not None:
+        texts.append(choice.native_finish_reason)
     for item in choice.reasoning:
         texts += [one for one in (item.text, item.summary, item.data, item.signature) if one]
     for call in choice.tool_calls:

@@ -183,6 +183,33 @@ def test_failures_of_every_shape_end_the_stream_with_what_was_said(event, kind):
     assert relay.error.raw is not None
 
 
+@pytest.mark.parametrize("lead", [b"", b"\n\n", b": waiting\n\n", b"event: message\n"])
+def test_a_host_that_streams_unasked_is_read_all_the_same(lead):
+    upstream = stream(
+        choice({"reasoning": "Hm"}), choice(TEXT), choice({"tool_calls": [CALL]}), END
+    )
+    counted = stream({**COUNTED, "citations": ["u"]})
+
+    response = CHAT.decode_response(
+        lead + upstream.replace(b"data: [DONE]\n\n", b"") + counted, Quirks()
+    )
+
+    (one,) = response.choices
+    assert (one.content, one.reasoning[0].text, one.tool_calls[0].name) == ("Hi", "Hm", "f")
+    assert (one.finish_reason, one.native_finish_reason) == ("tool_calls", "stop")
+    assert (response.usage.prompt_tokens, response.usage.completion_tokens) == (7, 2)
+    assert response.extra == {"citations": ["u"]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"data: {}\n\n", b"data: nonsense\n\n", b'data: {"error": "no"}\n\n', b"data:", b": x"],
+)
+def test_a_stream_in_the_place_of_an_answer_may_fail_like_any_other(body):
+    with pytest.raises(UpstreamError):
+        CHAT.decode_response(body, Quirks())
+
+
 @pytest.mark.parametrize(
     ("sent", "shown"),
     [

@@ -130,6 +130,9 @@ def test_media_are_counted_by_kind_and_size():
         ({"stream_options": {"include_usage": False}}, {}),
         ({"reasoning": {"effort": "high"}}, {}),
         ({"include_reasoning": True}, {}),
+        ({"structured_outputs": True, "debug": {}, "metadata": {"a": "b"}, "speed": "fast"}, {}),
+        ({"service_tier": "fast"}, {"service_tier": "priority"}),
+        ({"service_tier": "flex"}, {"service_tier": "flex"}),
     ],
 )
 def test_own_fields_stay_here_and_unknown_ones_travel(fields, received):

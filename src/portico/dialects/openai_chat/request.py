@@ -31,14 +31,16 @@ Number = int | float
 GATEWAY_FIELDS = (
     "models", "route", "provider", "plugins", "preset", "transforms", "usage", "session_id",
     "trace", "debug", "metadata", "include_reasoning", "cache_control", "prompt",
-    "structured_outputs",
+    "structured_outputs", "speed",
 )  # fmt: skip
 """What this gateway understands itself and no provider is sent."""
 _MARK = re.compile(
     rb'"(?:cache_control"|reasoning|annotations"|images"|content_parts"|output_items"|citations"|is_error")'
 )
 _GATEWAY_FIELDS = frozenset(GATEWAY_FIELDS)
-_FOR_GATEWAYS = frozenset({"plugins", "transforms", "cache_control", "structured_outputs"})
+_FOR_GATEWAYS = frozenset({"plugins", "transforms", "cache_control", "structured_outputs", "speed"})
+_TIERS = {b'"fast"': raw("priority"), b'"standard"': raw("default")}
+"""Names of service tiers that providers do not know, and the ones they do."""
 _NO_OPTIONS = msgspec.Raw(b"{}")
 _NOTHING: frozenset[str] = frozenset()
 # spelt in another way, not dropped
@@ -257,6 +259,8 @@ def finish_body(
     for name in fields.keys() & _GATEWAY_FIELDS:
         if not (native and name in _FOR_GATEWAYS):
             del fields[name]
+    if not native and (tier := fields.get("service_tier")) is not None:
+        fields["service_tier"] = _TIERS.get(bytes(tier), tier)
     if marked and not native:
         _strip_message_fields(fields, quirks)
     _set_output_cap(fields, quirks)

@@ -1,12 +1,16 @@
 """Whole answers of the OpenAI chat family: any provider's in, OpenRouter's out."""
 
+import hashlib
 from collections.abc import Sequence
 
-from portico.dialects.answers import read_answer
+import msgspec
+
+from portico.dialects.answers import read_answer, unreadable_answer, with_texts
 from portico.dialects.base import Envelope, Quirks
 from portico.dialects.failures import classify
 from portico.dialects.fields import text_of
 from portico.dialects.finish import finish_reason
+from portico.dialects.gathering import gathered
 from portico.dialects.healing import healed
 from portico.dialects.openai_chat.pieces import (
     annotations_of,
@@ -21,20 +25,19 @@ from portico.dialects.openai_chat.reasoning import (
     split_content,
 )
 from portico.dialects.openai_chat.shortcut import text_answer
+from portico.dialects.openai_chat.stream_in import ChunkDecoder
 from portico.dialects.openai_chat.tool_calls import called_function, called_name, calls_of
 from portico.dialects.openai_chat.usage import decode_usage, encode_usage, find_usage
 from portico.dialects.plugins import HEALING, is_wanted
 from portico.dialects.reasoning import merge, visible_text
 from portico.dialects.tool_calls import arguments_text, id_text, made_up_id
 from portico.errors import UpstreamUnavailable
-from portico.jsonio import JsonObject, dumps
-from portico.vocabulary import (
-    ChatResponse,
-    Choice,
-    Cost,
-    ToolCall,
-    Usage,
-)
+from portico.jsonio import JsonError, JsonObject, ShapeError, dumps
+from portico.sse import SSEParser
+from portico.vocabulary import ChatResponse, Choice, Cost, StreamEvent, ToolCall, Usage
+
+_LEADING_BYTES = 64  # that may be blank before an event
+_EVENTS = (b"data:", b"event:", b": ")
 
 _BODY_FIELDS = frozenset(
     {
@@ -63,7 +66,22 @@ def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
         answer = text_answer(body, reasoning_outside_completion=quirks.reasoning_outside_completion)
         if answer is not None:
             return answer
+    if body[:_LEADING_BYTES].lstrip().startswith(_EVENTS):
+        return _streamed(body, quirks)
     return read_answer(body, quirks, _response)
+
+
+def _streamed(body: bytes, quirks: Quirks) -> ChatResponse:
+    """The answer of a host that streams unasked, or under the content type of JSON."""
+    decoder, parser = ChunkDecoder(quirks, hashlib.sha256(body).hexdigest()), SSEParser()
+    events: list[StreamEvent] = []
+    try:
+        for event in (*parser.feed(body), *parser.close()):
+            events += decoder.feed(event)
+        response = with_texts(gathered([*events, *decoder.close()]))
+    except (*JsonError, *ShapeError) as error:
+        raise unreadable_answer() from error
+    return msgspec.structs.replace(response, extra=decoder.extra or None)
 
 
 def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
