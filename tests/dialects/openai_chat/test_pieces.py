@@ -70,6 +70,7 @@ CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{
         stream(choice(TEXT), {**END, "usage": {n: str(c) for n, c in USAGE.items()}}),
         stream(choice(TEXT), {**END, "x_groq": {"usage": USAGE}}, {"choices": [], "usage": None}),
         stream(choice(TEXT), END, COUNTED, {**COUNTED, "usage": {"prompt_tokens": "many"}}),
+        stream(choice(TEXT), END, COUNTED, {**COUNTED, "usage": dict.fromkeys(USAGE, 0)}),
         stream(choice(TEXT), END, COUNTED, done=False),
     ],
 )  # fmt: skip

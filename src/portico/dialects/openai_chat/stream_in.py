@@ -70,6 +70,7 @@ class ChunkDecoder:
         self._quirks = quirks
         self._id_seed = id_seed
         self._started = False
+        self._counted = False
         self._answers: dict[int, _Answer] = {}
 
     def feed(self, event: ServerSentEvent) -> list[StreamEvent]:
@@ -127,8 +128,9 @@ class ChunkDecoder:
     def _usage(self, usage: JsonObject, body: JsonObject) -> list[StreamEvent]:
         outside = self._quirks.reasoning_outside_completion
         counted = decode_usage(usage, reasoning_outside_completion=outside)
-        if counted is None:
-            return []
+        if counted is None or (self._counted and not counted.completion_tokens):
+            return []  # some hosts end with a chunk of zeros
+        self._counted = bool(counted.completion_tokens)
         return [StreamUsage(usage=counted, service_tier=text_of(body.get("service_tier")))]
 
     def _settled(self, unsettled: "Sequence[_Answer]") -> list[StreamEvent]:
