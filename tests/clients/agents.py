@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from tests.clients.environments import Package
 from tests.surfaces import natives
 from tests.surfaces.upstream import Arrived, Played
 
@@ -26,7 +27,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    package: str
+    package: Package
     model: str
     surface: str
     upstream: str = "chat"
@@ -92,7 +93,12 @@ def _shell(command: str) -> list[tuple[str, dict]]:
 AGENTS = (
     Agent(
         name="Claude Code",
-        package="@anthropic-ai/claude-code",
+        package=Package(
+            language="node",
+            name="claude-code",
+            wished=("@anthropic-ai/claude-code",),
+            shown="@anthropic-ai/claude-code",
+        ),
         model="agent",
         surface="/messages",
         command=_claude_code,
@@ -101,7 +107,9 @@ AGENTS = (
     ),
     Agent(
         name="Codex",
-        package="@openai/codex",
+        package=Package(
+            language="node", name="codex", wished=("@openai/codex",), shown="@openai/codex"
+        ),
         model="agent-responses",
         surface="/responses",
         upstream="Responses",
