@@ -14,7 +14,12 @@ from tests.clients.stage import CASES, staged
 
 pytestmark = pytest.mark.io
 
-AT_HAND = ("openai_python.py", "openai_python_responses.py", "openrouter_python.py")
+AT_HAND = (
+    "openai_python.py",
+    "openai_python_responses.py",
+    "anthropic_python.py",
+    "openrouter_python.py",
+)
 
 
 @pytest.fixture(scope="module")
