@@ -106,7 +106,7 @@ class Gateway:
             call=call,
             surface=surface,
             planned=planned,
-            envelope=self._envelope(head, route, generation_id, now_ms),
+            envelope=self._envelope(call, head, route, generation_id, now_ms),
             created_ms=now_ms,
             catalog_version=self.snapshot.version,
             shared_after_byok=self.planner.rules.shared_after_byok,
@@ -126,7 +126,7 @@ class Gateway:
             self.planner.remember(planned, candidate, cached_tokens=cached_tokens, now_ms=now_ms)
 
     def _envelope(
-        self, head: RequestHead, route: RoutePlan, generation_id: str, now_ms: int
+        self, call: Call, head: RequestHead, route: RoutePlan, generation_id: str, now_ms: int
     ) -> Envelope:
         first = route.candidates[0].endpoint
         return Envelope(
@@ -135,7 +135,7 @@ class Gateway:
             model=first.model,
             provider=self._names[first.provider],
             profile=self.resources.options.wire_profile,
-            stream_tail=self.resources.options.tail,
+            stream_tail=call.principal.key.stream_tail or self.resources.options.tail,
             exclude_reasoning=head.exclude_reasoning,
             prompt_tokens=estimate_tokens(head.prompt_bytes) if head.stream else 0,
             request=head.fields,

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from portico.dialects import Dialect, Quirks, StreamTail, WireProfile
+from portico.dialects import Dialect, Quirks, WireProfile
 from portico.ports import Deadlines, Store, Tokens, Transport
 from portico.providers.signing import SCHEMES, Headers, Scheme
 from portico.routing.budget import RetryBudget
 from portico.routing.health import HealthTracker
-from portico.vocabulary import Endpoint, Principal
+from portico.vocabulary import Endpoint, Principal, StreamTail
 
 
 class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):

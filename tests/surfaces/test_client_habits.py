@@ -7,7 +7,7 @@ from tests.dialects.strict import body_problems, stream_problems
 from tests.surfaces.conftest import Site
 from tests.surfaces.natives import NATIVES
 from tests.surfaces.requests import BODIES
-from tests.surfaces.test_grid import SURFACES, answer
+from tests.surfaces.test_grid import SURFACES, answer, data_of
 from tests.surfaces.upstream import whole
 
 pytestmark = pytest.mark.io
@@ -210,3 +210,41 @@ def test_a_key_without_a_limit_has_much_left(site: Site):
     data = httpx.get(site.root + "/api/v1/credits", headers=bearer(site)).json()["data"]
 
     assert data["total_credits"] - data["total_usage"] == pytest.approx(1_000_000)
+
+
+# What apps that share a gateway differ in
+
+TAILS = {
+    "repeat_finish": [{"finish_reason": "tool_calls"}],
+    "null_finish": [{"finish_reason": None}],
+    "empty_choices": [],
+}
+
+
+@pytest.mark.parametrize("tail", TAILS)
+def test_the_form_of_the_last_chunk_is_that_of_the_key(site: Site, tail):
+    secret = site.gateway.create_key(f"tail {tail}", "--stream-tail", tail)
+    site.upstream.play("grid-chat", NATIVES["openai_chat"].stream())
+    request = {"model": "grid/grid-chat", "messages": HI, "stream": True}
+    headers = {"authorization": f"Bearer {secret}"}
+
+    got = httpx.post(site.root + CHAT, headers=headers, json=request)
+
+    last = data_of(got.content)[-1]
+    told = [{"finish_reason": choice["finish_reason"]} for choice in last["choices"]]
+    assert told == TAILS[tail]
+    assert last["usage"]["total_tokens"] > 0
+    assert stream_problems(got.content) == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_that_is_too_long_says_so_wherever_agents_look(site: Site, stream):
+    long = [{"role": "user", "content": "many words " * 5000}]
+
+    got = site.post(CHAT, {"model": "test/small", "messages": long, "stream": stream})
+
+    error = got.json()["error"]
+    assert got.status_code == 400
+    assert "maximum context length is 500 tokens" in error["message"]
+    assert error["metadata"]["error_type"] == "context_length_exceeded"
+    assert error["metadata"]["provider_code"] == "context_length_exceeded"

@@ -14,7 +14,6 @@ from portico.dialects.base import (
     Quirks,
     RawFields,
     RequestHead,
-    StreamTail,
     WireProfile,
 )
 from portico.dialects.relay import PassthroughRelay, StreamRelay, VerbatimRelay
@@ -78,7 +77,6 @@ __all__ = [
     "RawFields",
     "RequestHead",
     "StreamRelay",
-    "StreamTail",
     "VerbatimRelay",
     "WireProfile",
     "relay_between",
