@@ -1,6 +1,7 @@
 """Coding agents on a scripted task: read a file, edit it, say so. The model is played."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -189,6 +190,10 @@ def _response(*, text: str = "", call: tuple[str, dict] | None = None, number: i
     return natives.sse([(e["type"], {**e, "sequence_number": n}) for n, e in enumerate(events)])
 
 
+def _node_folder() -> Path:
+    return Path(shutil.which("node") or "/usr/bin/node").parent
+
+
 def work(agent: Agent, home: Path, folder: Path, root: str, key: str) -> tuple[str, str]:
     """Let the agent do the task in `folder`: "yes", or what went wrong; and what it said."""
     file = folder / FILE
@@ -197,7 +202,7 @@ def work(agent: Agent, home: Path, folder: Path, root: str, key: str) -> tuple[s
             agent.command(home, root),
             cwd=folder,
             env={
-                "PATH": "/usr/local/bin:/usr/bin:/bin",
+                "PATH": f"{_node_folder()}:/usr/local/bin:/usr/bin:/bin",
                 "HOME": str(folder / "home"),
                 **agent.environment(root, key),
             },

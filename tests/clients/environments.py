@@ -94,10 +94,13 @@ def version(package: Package) -> str:
 def upgrade(package: Package) -> None:
     """Pin the newest versions; the diff of the pins shows what that changes.
 
+    Where one of them breaks, its pins go back and everybody else stays as they were.
+
     Raises:
         Unavailable: the packages cannot be looked up.
     """
     if package.language == "python":
+        _run([sys.executable, "-m", "pip", "install", "-q", "uv"], PINS)
         command = [
             *(sys.executable, "-m", "uv", "pip", "compile", "-", "--universal", "--upgrade"),
             *("--python-version", _oldest_python(), "--no-header", "--no-annotate", "-q"),

@@ -1,5 +1,6 @@
 """The clients of the table: one row each."""
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
         if self.package.language == "python":
             return [str(home / "bin/python"), str(DRIVERS / self.driver)]
         if self.package.language == "node":
-            return ["node", str(_beside(home, self.driver))]
+            return [shutil.which("node") or "node", str(_beside(home, self.driver))]
         return [str(home / "client")]
 
 

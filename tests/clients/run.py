@@ -124,19 +124,23 @@ def perform(clients: Sequence[Client], agents: Sequence[Agent]) -> tuple[list[Ro
             began_s = time.monotonic()
             say(f"[{number}/{total}] {client.name}:", end="")
             row = run(client, stage)
-            good = sum(cell == "yes" for cell in row.cells.values())
-            took_s = time.monotonic() - began_s
-            say(f"\n    {row.version or 'no'}: {good} of {len(row.cells)} in {took_s:.0f} s")
-            for name, cell in row.cells.items():
-                if cell != "yes":
-                    say(f"    {name}: {cell}")
+            say(_summary(row, time.monotonic() - began_s))
             rows.append(row)
         for number, agent in enumerate(agents, len(clients) + 1):
             say(f"[{number}/{total}] {agent.name}:", end="")
             task = run_agent(agent, stage)
-            say(f" {task.version}: {task.verdict}")
+            say(f" {task.version} {task.verdict}")
             tasks.append(task)
     return rows, tasks
+
+
+def _summary(row: Row, took_s: float) -> str:
+    """What is said when a client is done."""
+    if not row.version:
+        return f" {row.cells['text']}"
+    good = sum(cell == "yes" for cell in row.cells.values())
+    other = [f"    {name}: {cell}" for name, cell in row.cells.items() if cell != "yes"]
+    return "\n".join([f"\n    {row.version}: {good} of {len(CASES)} in {took_s:.0f} s", *other])
 
 
 def results(rows: Sequence[Row], tasks: Sequence[AgentRow]) -> dict:
@@ -178,7 +182,10 @@ def main() -> int:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}")
     for name in wanted if given.upgrade else ():
         say(f"looking for the newest of {name}")
-        upgrade(known[name])
+        try:
+            upgrade(known[name])
+        except Unavailable as why:
+            parser.exit(1, f"{name}: {why}\n")
     rows, tasks = perform(
         [client for client in CLIENTS if client.package.name in wanted],
         [agent for agent in AGENTS if agent.package.name in wanted],

@@ -78,7 +78,7 @@ await main({
     });
     for await (const part of answer.fullStream) {
       if (part.type === "text-delta") said += part.text ?? part.delta ?? "";
-      if (part.type === "error") return { raised: true, text: said, message: String(part.error) };
+      if (part.type === "error") return { raised: true, text: said, message: part.error.message };
     }
     return { raised: false };
   },
