@@ -69,14 +69,22 @@ def prepare(package: Package) -> str:
     install, tool = _HOW[package.language]
     if tool is not None and shutil.which(tool) is None:
         raise Unavailable(f"{tool} is not on this machine")
-    made_of = hashlib.sha256(b"".join(pin.read_bytes() for pin in package.pins)).hexdigest()
-    stamp = package.home / _STAMP
-    if not stamp.exists() or stamp.read_text() != made_of:
+    if not is_made(package):
         shutil.rmtree(package.home, ignore_errors=True)
         package.home.mkdir(parents=True)
         install(package)
-        stamp.write_text(made_of)
+        (package.home / _STAMP).write_text(_made_of(package))
     return version(package)
+
+
+def is_made(package: Package) -> bool:
+    """Whether the environment is there, and of the pins as they are now."""
+    stamp = package.home / _STAMP
+    return stamp.exists() and stamp.read_text() == _made_of(package)
+
+
+def _made_of(package: Package) -> str:
+    return hashlib.sha256(b"".join(pin.read_bytes() for pin in package.pins)).hexdigest()
 
 
 def version(package: Package) -> str:

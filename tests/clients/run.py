@@ -22,7 +22,7 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from tests.clients.agents import AGENTS, BEFORE, FILE, Agent, player, work
-from tests.clients.environments import ROOT, Unavailable, prepare, upgrade
+from tests.clients.environments import ROOT, Package, Unavailable, is_made, prepare, upgrade
 from tests.clients.page import AgentRow, Row, page
 from tests.clients.roster import CLIENTS, Client
 from tests.clients.stage import CASES, Stage, staged  # needs the path
@@ -36,10 +36,16 @@ def say(text: str, end: str = "\n") -> None:
     print(text, end=end, file=sys.stderr, flush=True)
 
 
+def _prepared(package: Package) -> str:
+    if not is_made(package):
+        say(" (fetching what it needs, once)", end="")
+    return prepare(package)
+
+
 def run(client: Client, stage: Stage) -> Row:
     """Put the client before every case, and tell of each as it is done."""
     try:
-        version = prepare(client.package)
+        version = _prepared(client.package)
     except Unavailable as why:
         return Row(client=client, cells=dict.fromkeys(CASES, f"not run: {why}"))
     cells = drive(client.command, stage)
@@ -103,7 +109,7 @@ def _not_hung_up(stage: Stage, told: dict) -> str | None:
 def run_agent(agent: Agent, stage: Stage) -> AgentRow:
     """Let the agent do its task."""
     try:
-        version = prepare(agent.package)
+        version = _prepared(agent.package)
     except Unavailable as why:
         return AgentRow(agent=agent, verdict=f"not run: {why}")
     with tempfile.TemporaryDirectory() as folder:
