@@ -39,9 +39,24 @@ def read_answer(
     if quirks.patch is not None:
         quirks.patch(parsed)
     try:
-        return read(parsed, quirks)
+        answer = read(parsed, quirks)
     except ShapeError as error:
         raise unreadable_answer() from error
+    if not _typed(answer):
+        raise unreadable_answer()
+    return answer
+
+
+def _typed(answer: ChatResponse) -> bool:
+    """Whether what any dialect will take for text is text: records do not check it."""
+    texts = [answer.service_tier]
+    for choice in answer.choices:
+        texts += (choice.content, choice.refusal, choice.native_finish_reason)
+        for call in choice.tool_calls:
+            if type(call.id) is not str or type(call.name) is not str:
+                return False
+            texts.append(call.arguments)
+    return all(text is None or type(text) is str for text in texts)
 
 
 def unreadable_answer() -> UpstreamUnavailable:
