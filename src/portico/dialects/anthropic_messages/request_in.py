@@ -13,7 +13,13 @@ import msgspec
 from portico.dialects.anthropic_messages.families import family_of
 from portico.dialects.anthropic_messages.thinking import FOREIGN, is_foreign
 from portico.dialects.base import Quirks, RawFields, RequestHead
-from portico.dialects.checks import asked_models, check_session_id, prompt_bytes, read_body
+from portico.dialects.checks import (
+    asked_models,
+    check_output_cap,
+    check_session_id,
+    prompt_bytes,
+    read_body,
+)
 from portico.dialects.fields import finished_body, members_of, object_of, raw
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, dumps, loads
@@ -113,8 +119,7 @@ def read_head(body: bytes) -> RequestHead:
 def _check(body: _Body) -> None:
     if not body.messages:
         raise InvalidRequest("messages: at least one message is required")
-    if body.max_tokens is not None and body.max_tokens < 1:
-        raise InvalidRequest(f"max_tokens: expected at least 1, got {body.max_tokens}")
+    check_output_cap("max_tokens", body.max_tokens)
     if body.models and body.fallbacks:
         raise InvalidRequest("fallbacks: send either models or fallbacks")
     if len(body.fallbacks or ()) > 3:
