@@ -110,6 +110,8 @@ def with_texts(response: ChatResponse) -> ChatResponse:
     """
     for choice in response.choices:
         _check_texts(choice)
+    if not isinstance(response.service_tier, str | None):
+        raise TypeError("something else than text")
     return response
 
 

@@ -255,7 +255,7 @@ def _set_text(
     elif wish.get("type") == "json_schema" and isinstance(wish.get("json_schema"), dict):
         schema: Any = wish["json_schema"]
         text["format"] = {"type": "json_schema", "name": "answer", **schema}
-    elif wish.get("type") in {"json_object", "text"}:
+    elif str(wish.get("type")) in {"json_object", "text"}:
         text["format"] = {"type": wish["type"]}
     elif wish:
         dropped.add("response_format")
