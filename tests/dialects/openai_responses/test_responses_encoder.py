@@ -394,6 +394,11 @@ def test_images_and_items_of_the_providers_tools():
         "web_search_call", "image_generation_call", "message",
     ]  # fmt: skip
     assert found[0] == search
+    assert kinds(events)[:5] == [
+        "output_item.added", "web_search_call.in_progress", "web_search_call.searching",
+        "web_search_call.completed", "output_item.done",
+    ]  # fmt: skip
+    assert events[2]["item"]["status"] == "in_progress"
     assert (found[1]["result"], found[1]["status"]) == ("aGk=", "completed")
 
 

@@ -591,6 +591,30 @@ def test_a_search_is_left_out_for_who_cannot_and_other_hosted_tools_are_refused(
         chat_upstream(tools=[{"type": "code_interpreter", "container": {"type": "auto"}}])
 
 
+@pytest.mark.parametrize(
+    ("dialect", "model", "searches"),
+    [
+        ("openai_chat", "m", False),
+        ("cohere_chat", "command-a", False),
+        ("bedrock_converse", "anthropic.claude-haiku-4-5-v1:0", False),
+        ("bedrock_converse", "amazon.nova-pro-v1:0", True),
+        ("gemini", "gemini-2.5-pro", False),
+        ("gemini", "gemini-3-pro-preview", True),
+        ("anthropic_messages", "claude-haiku-4-5", True),
+    ],
+)
+def test_a_search_beside_functions_does_not_keep_a_model_from_answering(dialect, model, searches):
+    """Codex offers one in every request."""
+    asked = head(tools=[ADD, {"type": "web_search"}])
+
+    body, dropped = request_between(
+        RESPONSES, DIALECTS[dialect], asked, model, frozenset(), Quirks()
+    )
+
+    assert b'"add"' in body
+    assert (dropped & {"web_search"} == set()) is searches
+
+
 def test_what_tools_of_the_provider_did_stays_with_the_provider():
     searched = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {}}
 

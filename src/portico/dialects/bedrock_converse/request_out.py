@@ -152,6 +152,9 @@ class _Encoding:
                 offered = ()
         listed: list[JsonObject] = []
         for tool in offered:
+            if self._optional(tool):
+                self.dropped.add(tool.type)
+                continue
             listed.append(self._tool(tool))
             point = cache_point(tool.cache_control)
             if point is not None and self._family.caches == "everywhere":
@@ -174,6 +177,12 @@ class _Encoding:
         if choice.mode == "named":
             return {"tool": {"name": encode_tool_name(choice.name or "")}}
         return None if choice.mode == "auto" and not self._own else _CHOICES[choice.mode]
+
+    def _optional(self, tool: Tool) -> bool:
+        """A search that a Responses client offers, where nobody can search: the model answers
+        without it."""
+        search = self._request.dialect == "openai_responses" and _SEARCH.match(tool.type)
+        return bool(search) and self._family.vendor != "amazon"
 
     def _tool(self, tool: Tool) -> JsonObject:
         if tool.type == "function":

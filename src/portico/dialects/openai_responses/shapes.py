@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from portico.dialects.checks import explained
+from portico.dialects.checks import path_and_fault
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject
 
@@ -237,4 +237,5 @@ def _check(value: object, shape: type[msgspec.Struct], path: str) -> None:
     try:
         msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(explained(error, within=path)) from None
+        inside, what = path_and_fault(error)
+        raise InvalidRequest(f"{path}.{inside}: {what}" if inside else f"{path}: {what}") from None
