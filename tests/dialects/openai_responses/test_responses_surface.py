@@ -173,6 +173,9 @@ def test_an_item_that_cannot_be_read_is_the_clients_mistake_and_its_place_is_nam
         ({"text": {"format": {"type": 5}}}, "text.format.type:"),
         ({"text": {"verbosity": 5}}, "text.verbosity:"),
         ({"reasoning": {"effort": 5}}, "reasoning.effort:"),
+        ({"reasoning": {"effort": "ultra"}}, "reasoning.effort: expected one of none"),
+        ({"service_tier": []}, "service_tier:"),
+        ({"metadata": "x"}, "metadata:"),
         ({"instructions": ["x"]}, "instructions:"),
     ],
 )  # fmt: skip

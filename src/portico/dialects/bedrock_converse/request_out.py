@@ -11,7 +11,7 @@ from portico.dialects.bedrock_converse.names import NAME, encode_tool_name, fami
 from portico.dialects.bedrock_converse.reasoning import Wish, plan_reasoning
 from portico.dialects.bedrock_converse.turns import Turns, cache_point, keep_last_points
 from portico.dialects.checks import misshapen
-from portico.dialects.fields import encoded_body, object_of
+from portico.dialects.fields import encoded_body, object_of, text_of
 from portico.errors import UpstreamRejected
 from portico.jsonio import JsonObject, ShapeError, dumps
 from portico.vocabulary import ChatRequest, Tool
@@ -203,7 +203,7 @@ class _Encoding:
         fields = {**wish.fields, **self._top_k(wish), **object_of(body.pop(_ADDITIONAL, None))}
         if fields:
             body[_ADDITIONAL] = fields
-        if (tier := extra.get("service_tier")) in _TIERS:
+        if (tier := text_of(extra.get("service_tier"))) in _TIERS:
             body["serviceTier"] = {"type": tier}
         self.dropped.update((extra.keys() & PARAMETERS) - {"structured_outputs"})
         return body

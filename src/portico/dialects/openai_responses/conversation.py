@@ -19,6 +19,7 @@ from portico.dialects.openai_responses.client_tools import (
     output_text,
 )
 from portico.dialects.openai_responses.custom import custom_tool, wrap_input
+from portico.dialects.openai_responses.families import EFFORTS
 from portico.dialects.openai_responses.namespaces import NAMESPACE, functions_of, namespaced
 from portico.dialects.openai_responses.parts import decode_parts
 from portico.dialects.openai_responses.reasoning import FORMAT, decode_item
@@ -308,6 +309,8 @@ def _wish(value: JsonObject | None) -> tuple[ReasoningWish | None, JsonObject]:
         return None, {}
     rest = rest_of(value, _WISH_FIELDS) or {}
     known = {name: value[name] for name in _WISH_FIELDS if value.get(name) is not None}
+    if known.get("effort", "none") not in EFFORTS:
+        raise InvalidRequest(f"reasoning.effort: expected one of {', '.join(EFFORTS)}")
     return (ReasoningWish(**known) if known else None), rest
 
 
