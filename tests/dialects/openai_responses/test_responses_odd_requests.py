@@ -1,6 +1,7 @@
 """A request of a coding agent with one member replaced: answered, or refused in words."""
 
 import json
+import re
 from collections.abc import Iterator
 
 from hypothesis import given, settings
@@ -87,7 +88,7 @@ def test_any_member_may_be_of_any_type(path, value):
     except InvalidRequest as refusal:
         complaint = refusal.message
     if complaint is not None:
-        assert complaint.startswith(str(path[0])) or "cannot be read" in complaint
+        assert re.split("[.:]", complaint)[0] in REQUEST or "cannot be read" in complaint
         return
     for dialect in DIALECTS.values():
         try:
