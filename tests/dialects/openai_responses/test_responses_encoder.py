@@ -260,6 +260,41 @@ def test_a_call_of_a_tool_in_a_namespace_names_it_apart():
     assert (call["namespace"], call["name"]) == ("docs", "find")
 
 
+# What a model writes as arguments, and the free text that is meant.
+WRAPPED = [
+    ('{"input":"+a\\n"}', "+a\n"),
+    (' { "input" : "\\u00e9\\ud83d\\ude00\\"\\\\/" } ', 'é\U0001f600"\\/'),
+    ('{"input":""}', ""),
+    ('{"input":"a\nb\tc"}', "a\nb\tc"),  # as they are, where JSON wants escapes
+    ('{"input":"\\d+ \\ud800 \\u12"}', "\\d+ \\ud800 \\u12"),  # escapes that are none
+    ('{"input":"cut \\n off', "cut \n off"),
+    ('{"input":"cut \\', "cut \\"),
+    ("*** Begin Patch", "*** Begin Patch"),
+    ("", ""),
+    ('{"patch":"x"}', '{"patch":"x"}'),
+    ('{"why":"y","input":"x"}', "x"),
+    ('{"input":5}', '{"input":5}'),
+]
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize(("arguments", "text"), WRAPPED)
+def test_the_text_inside_arguments_comes_as_they_grow(arguments, text, size, schemas):
+    pieces = [arguments[i : i + size] for i in range(0, len(arguments), size)]
+
+    events = written(
+        ToolCallStart(index=0, id="c", name="patch"),
+        *(ToolCallDelta(index=0, arguments=piece) for piece in pieces),
+    )
+
+    check_grammar(events)  # also that the deltas add up to the text
+    (item,) = events[-1]["response"]["output"]
+    assert item["input"] == text
+    assert [problem for event in events for problem in problems(schemas, event)] == []
+    if size == 1 and text == "+a\n":
+        assert [e["delta"] for e in events if e["type"].endswith("delta")] == ["+", "a", "\n"]
+
+
 def test_a_custom_tool_in_a_namespace_is_called_by_free_text(schemas):
     space = {"type": "namespace", "name": "files", "description": "F.", "tools": [{"type": "custom", "name": "edit"}]}  # fmt: skip
 
