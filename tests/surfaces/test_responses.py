@@ -271,6 +271,7 @@ CODEX = {
         {"type": "custom", "name": "apply_patch", "description": "Edits.", "format": {"type": "grammar", "syntax": "lark", "definition": "start: X"}},
         {"type": "local_shell"},
         {"type": "web_search", "external_web_access": False},
+        {"type": "tool_search", "execution": "client", "description": "Finds.", "parameters": {"type": "object", "properties": {"query": {"type": "string"}}}},
         {"type": "namespace", "name": "docs", "description": "", "tools": [{"type": "function", "name": "find", "parameters": {"type": "object", "properties": {}}}]},
     ],
     "tool_choice": "auto",

@@ -343,6 +343,8 @@ CLIENT_CALLS = [
     ("apply_patch", {"type": "create_file", "path": "a.py"}, None),
     ("apply_patch", {"type": "move_file", "path": "a.py", "diff": ""}, None),
     ("apply_patch", ["x"], None),
+    ("tool_search", {"query": "x"}, {"execution": "client", "arguments": {"query": "x"}}),
+    ("tool_search", ["x"], None),
 ]  # fmt: skip
 
 
@@ -357,7 +359,7 @@ def test_calls_of_shells_and_patches_have_the_form_that_clients_run(kind, argume
         ToolCallStart(index=1, id="c2", name="add"),
         ToolCallDelta(index=0, arguments=text[5:]),
         ToolCallDelta(index=1, arguments="{}"),
-        request={"tools": [{"type": kind}, add]},
+        request={"tools": [{"type": kind, "execution": "client"}, add]},
     )
 
     check_grammar(events)
@@ -368,7 +370,7 @@ def test_calls_of_shells_and_patches_have_the_form_that_clients_run(kind, argume
     else:
         assert call["type"] == f"{kind}_call"
         assert {name: call[name] for name in told} == told
-    if kind != "local_shell":  # whose calls the description has not
+    if kind in {"shell", "apply_patch"}:  # the description has no calls of the others
         assert schemas.problems("OutputItems", call) == []
     if kind == "apply_patch":  # those of the shell it has, but not as the item of an event
         assert [problem for event in events for problem in problems(schemas, event)] == []

@@ -540,6 +540,52 @@ CLIENT_TOOLS = {
 }
 
 
+SEARCH = {
+    "type": "tool_search", "execution": "client", "description": "Finds tools.",
+    "parameters": {"type": "object", "properties": {"query": {"type": "string"}, "limit": {"type": "number"}}},
+}  # fmt: skip
+FOUND = [
+    {**ADD, "name": "mul"},
+    ADD,
+    {"type": "namespace", "name": "docs", "description": "", "tools": [{**ADD, "name": "find"}]},
+]
+
+
+def test_a_search_for_tools_is_a_function_and_what_it_finds_is_offered():
+    """Codex has one; what came of it stands in the conversation."""
+    call = {"type": "tool_search_call", "call_id": "c1", "execution": "client", "status": "completed", "arguments": {"query": "x"}}  # fmt: skip
+    output = {"type": "tool_search_output", "call_id": "c1", "execution": "client", "status": "completed", "tools": FOUND}  # fmt: skip
+    fields = {"input": [call, output], "tools": [ADD, SEARCH]}
+
+    sent = chat_upstream(**fields)
+    again = json.loads(RESPONSES.encode_request(decoded(**fields), "m", frozenset(), Quirks())[0])
+
+    functions = [tool["function"] for tool in sent["tools"]]
+    assert [f["name"] for f in functions] == ["add", "tool_search", "mul", "docs__find"]
+    assert functions[1]["description"] == "Finds tools."
+    assert functions[1]["parameters"] == SEARCH["parameters"]
+    assert sent["messages"][0]["tool_calls"][0]["function"] == {
+        "name": "tool_search", "arguments": '{"query":"x"}',
+    }  # fmt: skip
+    assert sent["messages"][1]["content"] == '{"found":["mul","add","docs__find"]}'
+    assert (again["input"], again["tools"]) == ([call, output], [ADD, SEARCH])
+
+
+def test_a_search_for_tools_by_the_provider_is_left_out_elsewhere():
+    """There, all the tools that it could find are offered."""
+    call = {"type": "tool_search_call", "call_id": None, "execution": "server", "arguments": {}}
+    output = {"type": "tool_search_output", "call_id": None, "execution": "server", "tools": [ADD]}
+    fields = {
+        "input": [{"role": "user", "content": "Hi"}, call, output],
+        "tools": [{**ADD, "defer_loading": True}, {"type": "tool_search"}],
+    }
+
+    sent = chat_upstream(**fields)
+
+    assert [tool["function"]["name"] for tool in sent["tools"]] == ["add"]
+    assert sent["messages"] == [{"role": "user", "content": "Hi"}]
+
+
 @pytest.mark.parametrize("kind", CLIENT_TOOLS)
 def test_shells_and_patches_are_functions_for_others(kind):
     call, output, arguments, text = CLIENT_TOOLS[kind]

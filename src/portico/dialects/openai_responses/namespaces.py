@@ -44,6 +44,18 @@ def functions_of(body: JsonObject) -> Iterator[Tool]:
         )
 
 
+def names_of(tools: Any) -> list[str]:
+    """The names elsewhere of tools, those in namespaces each by its own."""
+    found: list[str] = []
+    for body in list_of(tools):
+        if isinstance(body, dict) and body.get("type") == NAMESPACE:
+            inner = names_of(body.get("tools"))
+            found += [namespaced(str(body.get("name")), name) for name in inner]
+        elif isinstance(body, dict) and (name := text_of(body.get("name"))):
+            found.append(name)
+    return found
+
+
 def custom_within(tools: Any) -> frozenset[str]:
     """The names elsewhere of the custom tools in the namespaces of a request."""
     found: set[str] = set()
