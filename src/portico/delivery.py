@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from portico.alarms import Alarms
 from portico.sse import KEEP_ALIVE
 from portico.tasks import spawn
 
@@ -65,6 +66,7 @@ class Delivery:
         reply: Reply,
         headers: Headers,
         patience: Patience,
+        alarms: Alarms,
         *,
         stream: bool,
         keep_alive: bytes = KEEP_ALIVE,
@@ -82,10 +84,9 @@ class Delivery:
         self._write_pulse = pulse if patience.pulse_s > 0 else None
         self._sent = 0
         self._beats: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        if patience.first_s > 0:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(patience.first_s, self._start_beats)
+        self._alarm = (
+            alarms.after(patience.first_s, self._start_beats) if patience.first_s > 0 else None
+        )
 
     async def send(self, data: bytes) -> None:
         """Send part of a stream, the head before it if need be."""
@@ -101,6 +102,12 @@ class Delivery:
             await self._begin(length=None if self._stream else len(data))
         await self._reply.body(data, more=False)
 
+    def whole(self) -> bool:
+        """Give one JSON body instead of the stream that was wished for; False: it is too late."""
+        if not self.began:
+            self._stream, self._filler = False, WHITESPACE
+        return not self.began
+
     async def refuse(self, status: int, headers: Headers, data: bytes) -> None:
         """Send an error with its own status; only while nothing has been sent."""
         self.close()
@@ -111,8 +118,8 @@ class Delivery:
 
     def close(self) -> None:
         """Stop the keep-alives; needed on every way out."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._beats is not None:
             self._beats.cancel()
 

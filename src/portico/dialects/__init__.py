@@ -15,6 +15,7 @@ from portico.dialects.base import (
     Quirks,
     RawFields,
     RequestHead,
+    SideApi,
     StreamTail,
     WireProfile,
 )
@@ -44,6 +45,7 @@ def request_between(
 
     Raises:
         InvalidRequest: the conversation cannot be read.
+        UpstreamRejected: it cannot be said in the upstream's dialect.
     """
     if upstream.name == surface.name:
         return upstream.upstream_body(head, model, supported, quirks)
@@ -80,6 +82,7 @@ __all__ = [
     "Quirks",
     "RawFields",
     "RequestHead",
+    "SideApi",
     "StreamRelay",
     "StreamTail",
     "VerbatimRelay",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from portico.dialects.checks import path_and_fault
+from portico.dialects.checks import explained
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject
 
@@ -248,5 +248,4 @@ def _check(value: object, shape: type[msgspec.Struct], path: str) -> None:
     try:
         msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        inside, what = path_and_fault(error)
-        raise InvalidRequest(f"{path}.{inside}: {what}" if inside else f"{path}: {what}") from None
+        raise InvalidRequest(explained(error, within=path)) from None
