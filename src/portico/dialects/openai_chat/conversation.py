@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from portico.dialects.base import PARAMETERS, Quirks, RequestHead
 from portico.dialects.checks import misshapen
-from portico.dialects.fields import list_of, raw, rest_of
+from portico.dialects.fields import list_of, raw, rest_of, text_of
 from portico.dialects.openai_chat.portable import portable
 from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item
 from portico.dialects.openai_chat.request import GATEWAY_FIELDS, finish_body
@@ -137,8 +137,8 @@ def _shared_extras(extra: Mapping[str, Any]) -> JsonObject:
     """What of another dialect's own members this one has as well: the tier of an endpoint, and
     the log probabilities of the Responses API."""
     shared: JsonObject = {}
-    if extra.get("service_tier") in _TIERS:
-        shared["service_tier"] = extra["service_tier"]
+    if (tier := text_of(extra.get("service_tier"))) in _TIERS:
+        shared["service_tier"] = tier
     if _LOGPROBS in list_of(extra.get("include")):
         shared["logprobs"] = True
         if extra.get("top_logprobs"):
