@@ -214,7 +214,7 @@ class Answering:
         """Relay until the upstream has ended; the trailer waits for the settlement."""
         dialect, quirks = seen.dialect, seen.quirks
         relay = seen.relay = relay_between(dialect, self._surface, quirks, self._envelope)
-        if answer.headers.get("content-type", "").startswith("application/json"):
+        if answer.headers.get("content-type", "").lower().startswith("application/json"):
             body = await answer.read(self._resources.options.max_response_bytes)
             response = dialect.decode_response(body, quirks)
             out = relay.feed_answer(response, dialect.response_events(response))

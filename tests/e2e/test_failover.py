@@ -31,6 +31,7 @@ NOTHING = (
     '{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":""},'
     '"finish_reason":null}],"usage":{"prompt_tokens":3,"completion_tokens":0}}'
 )
+WHOLE = '{"choices":[{"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}'
 # What the failing provider does, and what status of it is told in /generation.
 FAILURES = {
     "500": (Step(status=500), 500),
@@ -87,6 +88,7 @@ BOTH = {
     "both 402": (Step(status=402), Step(status=402)),
     "both 403": (Step(status=403), Step(status=403)),
     "after the first token": (Step(text=TEXT, error_at_chunk=2), GOOD),
+    "no stream": (Step(body=WHOLE, content_type="Application/JSON; charset=utf-8"), GOOD),
     "only the first": (Step(status=500), GOOD),
     **RATE_LIMITED,
 }
@@ -186,6 +188,14 @@ async def test_when_nobody_listens_at_the_first_provider_the_second_answers(star
     assert attempts[-1] == ("second", 200)
     assert set(attempts[:-1]) == {("first", None)}
     assert len(charges(small, got)) == 1
+
+
+async def test_a_whole_answer_in_place_of_a_stream_is_streamed(stage):
+    got = await ask(stage, "no stream", stream=True)
+
+    assert got.ended_well
+    assert got.text == "Hi"
+    assert len(stage.arrivals("second", "no stream")) == 0
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["JSON", "stream"])
