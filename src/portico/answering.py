@@ -179,8 +179,8 @@ class Answering:
         ) as answer:
             seen.status = answer.status
             if not 200 <= answer.status < 300:
-                watch.begun()
-                body = await answer.read(_ERROR_BODY_BYTES)
+                watch.begun()  # an error is not thought about
+                body = await _read(answer, watch, _ERROR_BODY_BYTES, cut=True)
                 raise seen.dialect.decode_error(answer.status, answer.headers, body)
             if self._head.stream:
                 await self._stream(answer, seen, watch, delivery)
@@ -332,8 +332,12 @@ class Answering:
         )
 
 
-async def _read(answer: UpstreamResponse, watch: Watch, limit_bytes: int) -> bytes:
+async def _read(
+    answer: UpstreamResponse, watch: Watch, limit_bytes: int, *, cut: bool = False
+) -> bytes:
     """The whole body, for which the upstream may not fall silent once it has begun.
+
+    With `cut` what is longer is left unread: what an error is stands at its beginning.
 
     Raises:
         UpstreamError: it broke or exceeds `limit_bytes`.
@@ -346,6 +350,9 @@ async def _read(answer: UpstreamResponse, watch: Watch, limit_bytes: int) -> byt
             watch.begun()
         size += len(data)
         if size > limit_bytes:
+            if cut:
+                parts.append(data[: limit_bytes - size])
+                break
             parts.clear()  # the error's traceback would keep them
             raise UpstreamUnavailable("the upstream's answer exceeds the size limit")
         parts.append(data)

@@ -31,6 +31,7 @@ NOTHING = (
     '{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":""},'
     '"finish_reason":null}],"usage":{"prompt_tokens":3,"completion_tokens":0}}'
 )
+LONG_LIMIT = Step(status=429, retry_after_s=7, body="slow down " * 20_000)
 WHOLE = '{"choices":[{"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}'
 # What the failing provider does, and what status of it is told in /generation.
 FAILURES = {
@@ -39,6 +40,7 @@ FAILURES = {
     "503": (Step(status=503), 503),
     "529": (Step(status=529), 529),
     "429": (Step(status=429, retry_after_s=7), 429),
+    "an error of great length": (Step(status=529, body="x" * 200_000), 529),
     "401": (Step(status=401), 401),
     "402": (Step(status=402), 402),
     "403": (Step(status=403), 403),
@@ -76,6 +78,7 @@ STREAM_ONLY = {
     "an empty stream": (Step(body="data: [DONE]\n\n", content_type="text/event-stream"), 200),
 }
 RATE_LIMITED = {
+    "both say so at great length": (LONG_LIMIT, LONG_LIMIT),
     "both name a time": (Step(status=429, retry_after_s=7), Step(status=429, retry_after_s=30)),
     "the other way round": (Step(status=429, retry_after_s=30), Step(status=429, retry_after_s=7)),
     "one names no time": (Step(status=429, retry_after_s=7), Step(status=429)),
@@ -247,7 +250,9 @@ async def test_the_operators_key_being_refused_is_not_the_clients_fault(stage, s
     assert got.json["error"]["metadata"]["error_type"] == "provider_unavailable"
 
 
-@pytest.mark.parametrize("case", ["both name a time", "the other way round"])
+@pytest.mark.parametrize(
+    "case", ["both name a time", "the other way round", "both say so at great length"]
+)
 async def test_rate_limits_everywhere_pass_on_the_smallest_hint(stage, case):
     got = await ask(stage, case)
 
