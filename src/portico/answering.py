@@ -11,26 +11,20 @@ import msgspec
 from portico.accounting import admit, bounds_of, close_generation
 from portico.delivery import Delivery
 from portico.dialects import Dialect, Envelope, relay_between
-from portico.errors import (
-    GatewayError,
-    StorageUnavailable,
-    StreamBroken,
-    UpstreamError,
-    UpstreamUnavailable,
-)
+from portico.dialects.answers import restated
+from portico.errors import GatewayError, StorageUnavailable, StreamBroken, UpstreamError
 from portico.jsonio import JsonObject
+from portico.pieces import joined, read_piece, read_whole, refuse_failure, requests_of
 from portico.planning import Planned
 from portico.ports import UpstreamResponse
-from portico.requesting import exchange_key, guard_secrets, upstream_request
+from portico.requesting import exchange_key, guard_secrets
 from portico.resources import Call, Resources
 from portico.routing import Attempt, Candidate, Outcome, attempt_flow, final_error
 from portico.routing.credentials import REQUEST_KEY
 from portico.routing.metadata import router_metadata
 from portico.seen import Seen, failed
-from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation
+from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation, Usage
 from portico.watch import Waiting, Watch
-
-_ERROR_BODY_BYTES = 64 * 1024
 
 
 class Answering:
@@ -63,13 +57,14 @@ class Answering:
         self._envelope = envelope
         self._created_ms = created_ms
         self._started_s = resources.clock_s()
-        self._waiting = Waiting(resources.options.deadlines, planned, self._started_s)
+        self._waiting = Waiting(resources.deadlines, surface.side, planned, self._started_s)
         self._catalog_version = catalog_version
         self._reservation: Reservation | None = None
         self._attempts: list[AttemptRecord] = []
         self._errors: list[tuple[Endpoint, UpstreamError]] = []
         self._seen: Seen | None = None
         self._error: GatewayError | None = None
+        self._usage: Usage | None = None
         self._committed = False
         self._cancelled = False
         self._settled = False
@@ -154,7 +149,7 @@ class Answering:
         seen = self._seen = Seen(attempt.candidate, self._surface, resources)
         try:
             first_s = self._waiting.first_s(endpoint, seen.started_s)
-            async with Watch(resources.options.deadlines, first_s=first_s) as watch:
+            async with Watch(resources.deadlines, resources.alarms, first_s=first_s) as watch:
                 await self._exchange(seen, watch, delivery)
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)
@@ -173,15 +168,16 @@ class Answering:
     async def _exchange(self, seen: Seen, watch: Watch, delivery: Delivery) -> None:
         """Send the request, relay the answer, settle, and send the end."""
         await exchange_key(seen, self._call, self._resources.tokens, self._held())
-        async with self._resources.transport.open(
-            upstream_request(seen, self._head, self._surface, self._call, self._resources.options),
-            self._held(),
-        ) as answer:
+        options, transport = self._resources.options, self._resources.transport
+        *first, last = requests_of(seen, self._head, self._surface, self._call, options)
+        for request in first:
+            async with transport.open(request, self._held()) as answer:
+                await read_piece(answer, seen, watch, options.max_response_bytes)
+        async with transport.open(last, self._held()) as answer:
             seen.status = answer.status
-            if not 200 <= answer.status < 300:
-                watch.begun()  # an error is not thought about
-                body = await _read(answer, watch, _ERROR_BODY_BYTES, cut=True)
-                raise seen.dialect.decode_error(answer.status, answer.headers, body)
+            await refuse_failure(answer, seen, watch)
+            if self._head.stream and self._surface.side and _is_json(answer) and delivery.whole():
+                self._head = msgspec.structs.replace(self._head, stream=False)
             if self._head.stream:
                 await self._stream(answer, seen, watch, delivery)
             else:
@@ -214,7 +210,7 @@ class Answering:
         """Relay until the upstream has ended; the trailer waits for the settlement."""
         dialect, quirks = seen.dialect, seen.quirks
         relay = seen.relay = relay_between(dialect, self._surface, quirks, self._envelope)
-        if answer.headers.get("content-type", "").lower().startswith("application/json"):
+        if _is_json(answer):
             body = await answer.read(self._resources.options.max_response_bytes)
             response = dialect.decode_response(body, quirks)
             out = relay.feed_answer(response, dialect.response_events(response))
@@ -245,14 +241,15 @@ class Answering:
         watch.sending = False
 
     async def _whole(self, answer: UpstreamResponse, seen: Seen, watch: Watch) -> None:
-        seen.body = await _read(answer, watch, self._resources.options.max_response_bytes)
+        body = await read_whole(answer, watch, self._resources.options.max_response_bytes)
+        seen.body = joined(self._surface, [*seen.pieces, restated(body, seen.quirks)], seen)
         seen.response = seen.dialect.decode_response(seen.body, seen.quirks)
         seen.first_token_s = self._resources.clock_s()
 
     async def _complete(self, seen: Seen, delivery: Delivery) -> None:
         """Settle, then send the end: who saw the end finds it in the ledger."""
         cost = await self._settle()
-        usage = seen.usage(self._head)
+        usage = self._usage
         if seen.relay is not None:
             seen.relay.usage = usage
             seen.relay.extra.update(self._metadata())
@@ -294,7 +291,7 @@ class Answering:
     async def _settle(self) -> Cost | None:
         """Book the generation. The store finishes it even if nobody waits any more."""
         self._settled = True
-        usage = self._seen.usage(self._head) if self._seen else None
+        usage = self._usage = self._seen.usage(self._head) if self._seen else None
         generation, cost = close_generation(
             self._generation(),
             usage=usage,
@@ -332,28 +329,5 @@ class Answering:
         )
 
 
-async def _read(
-    answer: UpstreamResponse, watch: Watch, limit_bytes: int, *, cut: bool = False
-) -> bytes:
-    """The whole body, for which the upstream may not fall silent once it has begun.
-
-    With `cut` what is longer is left unread: what an error is stands at its beginning.
-
-    Raises:
-        UpstreamError: it broke or exceeds `limit_bytes`.
-    """
-    parts: list[bytes] = []
-    size = 0
-    async for data in answer.chunks():
-        watch.reads += 1
-        if not parts:
-            watch.begun()
-        size += len(data)
-        if size > limit_bytes:
-            if cut:
-                parts.append(data[: limit_bytes - size])
-                break
-            parts.clear()  # the error's traceback would keep them
-            raise UpstreamUnavailable("the upstream's answer exceeds the size limit")
-        parts.append(data)
-    return b"".join(parts)
+def _is_json(answer: UpstreamResponse) -> bool:
+    return answer.headers.get("content-type", "").lower().startswith("application/json")

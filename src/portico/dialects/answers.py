@@ -8,7 +8,7 @@ from typing import Any
 
 from portico.dialects.base import Quirks
 from portico.errors import StreamBroken, UpstreamEmpty, UpstreamUnavailable
-from portico.jsonio import JsonError, JsonObject, ShapeError, loads
+from portico.jsonio import JsonError, JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import ChatResponse, Choice
 
 
@@ -86,6 +86,20 @@ def _is_void(choice: Choice) -> bool:
 def empty_answer() -> UpstreamEmpty:
     """The failure of an answer that has nothing in it."""
     return UpstreamEmpty("The provider's answer is empty, and does not say why.")
+
+
+def restated(body: bytes, quirks: Quirks) -> bytes:
+    """A 200 body in the API's form, where its host has one of its own.
+
+    Raises:
+        UpstreamError: it is in neither.
+    """
+    if quirks.restate is None:
+        return body
+    try:
+        return dumps(quirks.restate(answer_json(body)))
+    except ShapeError as error:
+        raise unreadable_answer() from error
 
 
 def unreadable_answer() -> UpstreamUnavailable:

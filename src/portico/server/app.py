@@ -48,6 +48,7 @@ ROUTES: tuple[Route, ...] = (
     models.EMBEDDINGS,
     models.MODEL,
     models.ENDPOINTS,
+    models.ZDR,
     models.PROVIDERS,
     account.KEY,
     account.AUTH_KEY,
@@ -61,6 +62,7 @@ CATALOG_PATHS = {
     models.EMBEDDINGS.path,
     models.MODEL.path,
     models.ENDPOINTS.path,
+    models.ZDR.path,
     models.PROVIDERS.path,
 }
 """What `server.public_catalog` opens to everyone."""
@@ -132,6 +134,8 @@ class App:
             method = "GET" if scope["method"] == "HEAD" else scope["method"]
             route, path, parameters = self._route(method, scope["path"])
             dialect = route.dialect
+            if route.manner is not None:
+                dialect = route.manner(self._site, dict(scope["headers"]))
             request = await self._admit(scope, receive, route, path, parameters)
             await route.handler(self._site, request, reply)
         except ClientGone:

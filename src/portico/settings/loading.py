@@ -402,14 +402,18 @@ class PriceTable(msgspec.Struct, frozen=True, kw_only=True):
     price is not known, and the model is refused rather than counted as free.
 
     Attributes:
-        prompt: prompt tokens.
+        prompt: prompt tokens. Of a speech model whose `completion` is "0": characters.
         completion: output tokens, reasoning included.
         cache_read: prompt tokens read from a cache. Unset: as `prompt`.
         cache_write: prompt tokens written to a cache. Unset: as `prompt`.
         cache_write_1h: those written for an hour. Unset: as `cache_write`.
-        input_audio: audio tokens of the prompt. Unset: as `prompt`.
+        input_audio: audio tokens of the prompt. Unset: as `prompt`. Of a transcription
+            model whose `prompt` and `completion` are "0": seconds.
         output_audio: audio tokens of the output. Unset: as `completion`.
-        request: USD for each request, beside its tokens.
+        input_image: image tokens of the prompt. Unset: as `prompt`.
+        output_image: image tokens of the output. Unset: as `completion`.
+        request: USD for each request, beside its tokens; for each image, or each
+            search unit, of models that are billed so.
     """
 
     prompt: str
@@ -419,6 +423,8 @@ class PriceTable(msgspec.Struct, frozen=True, kw_only=True):
     cache_write_1h: str | None = None
     input_audio: str | None = None
     output_audio: str | None = None
+    input_image: str | None = None
+    output_image: str | None = None
     request: str = "0"
 
 

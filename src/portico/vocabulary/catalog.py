@@ -36,10 +36,17 @@ class PriceOverride(msgspec.Struct, frozen=True, kw_only=True):
     cache_write_1h_picousd: int | None = None
     input_audio_picousd: int | None = None
     output_audio_picousd: int | None = None
+    input_image_picousd: int | None = None
+    output_image_picousd: int | None = None
 
 
 class Pricing(msgspec.Struct, frozen=True, kw_only=True):
-    """What one endpoint bills, in pico-dollars per token; `request_picousd` per request."""
+    """What one endpoint bills, in pico-dollars per token; `request_picousd` per request.
+
+    Two kinds of models have a price in another unit, as OpenRouter's catalogue writes it: a
+    speech model without a rate for what comes out is billed by the character of what goes in,
+    and a transcription model that has no rate but `input_audio_picousd` by the second.
+    """
 
     prompt_picousd: int
     completion_picousd: int
@@ -48,6 +55,8 @@ class Pricing(msgspec.Struct, frozen=True, kw_only=True):
     cache_write_1h_picousd: int | None = None
     input_audio_picousd: int | None = None
     output_audio_picousd: int | None = None
+    input_image_picousd: int | None = None
+    output_image_picousd: int | None = None
     request_picousd: int = 0
     overrides: tuple[PriceOverride, ...] = ()
 
