@@ -101,7 +101,7 @@ class ResponseRewriter:
 
     def _told(self, data: bytes) -> bytes:
         fields = decode_fields(data)
-        response = decode_fields(fields["response"])
+        response = dict(members_of(fields.get("response")))
         response["id"] = raw(self._envelope.generation_id)
         response["model"] = raw(self._envelope.model)
         return dumps({**fields, "response": _completed(response, self._envelope)})
