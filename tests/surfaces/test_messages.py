@@ -323,6 +323,26 @@ def test_the_second_provider_answers_when_the_first_is_limited(site: Site):
     assert [a["status"] for a in site.generation(answer)["provider_responses"]][-1] == 200
 
 
+def test_the_second_provider_answers_when_the_first_had_only_begun(site: Site, tool_stream):
+    begun = tool_stream.split(b"\n\n")[0] + b'\n\nevent: ping\ndata: {"type":"ping"}\n\n'
+    overloaded = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error",' + (
+        b'"message":"Overloaded"}}\n\n'
+    )
+    site.upstream.play("claude-limited", stream(begun + overloaded))
+    site.upstream.play("claude-second", stream(tool_stream))
+
+    answer = site.post(
+        "/v1/messages",
+        ask(model="test/two", stream=True, provider={"order": ["anthropic", "second"]}),
+    )
+
+    names = [name for name, _ in events(answer.content)]
+    assert answer.status_code == 200
+    assert (names[0], names[-1]) == ("message_start", "message_stop")
+    assert names.count("message_start") == 1
+    assert [a["status"] for a in site.generation(answer)["provider_responses"]][-1] == 200
+
+
 def test_a_second_model_answers_when_the_first_has_failed(site: Site):
     site.upstream.play("claude-limited", whole({"error": {"message": "slow"}}, status=429))
     site.upstream.play("gpt-test", whole(CHAT_ANSWER))
