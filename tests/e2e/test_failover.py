@@ -61,9 +61,6 @@ FAILURES = {
     "an answer beyond the size limit": (Step(text="word " * 30_000), 200),
     "an answer that is no UTF-8": (Step(malformed="utf8", chunks=("one",)), 200),
 }
-JSON_ONLY = {
-    "a stream nobody asked for": (Step(malformed="sse"), 200),
-}
 STREAM_ONLY = {
     "JSON that says to be something else": (Step(body="{}", content_type="text/plain"), 200),
     "a beginning and an end": (
@@ -104,7 +101,6 @@ def matrix() -> dict[str, tuple[Step, int | None, bool]]:
         for stream in (False, True)
     }
     del rows["an answer beyond the size limit, stream"]  # each of its events is small
-    rows |= {f"{name}, JSON": (*how, False) for name, how in JSON_ONLY.items()}
     return rows | {f"{name}, stream": (*how, True) for name, how in STREAM_ONLY.items()}
 
 
