@@ -234,7 +234,13 @@ class StreamEncoder(Protocol):
 
 class Rewriter(Protocol):
     """An upstream's events to the same dialect's clients: their own bytes, save where the
-    gateway has something to say. One instance per stream."""
+    gateway has something to say. One instance per stream.
+
+    `openers` are the names of events that only begin a stream; a rewriter that holds them
+    back itself names none.
+    """
+
+    openers: frozenset[str]
 
     def feed(self, event: ServerSentEvent) -> bytes:
         """Bytes for one event that reports no failure; empty while the end is held back."""

@@ -86,6 +86,8 @@ class ImageEncoder:
     It writes what the upstream streamed, and also what it gave in one piece.
     """
 
+    openers: frozenset[str] = frozenset()
+
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
         self._wish = loads(envelope.request.get("output_format", b"null"))
