@@ -63,7 +63,11 @@ def head_of(
 def own_fields(head: RequestHead, model: str, quirks: Quirks) -> RawFields:
     """The client's own members for an upstream, without those of the gateway; with what
     `provider.options` has for this one."""
-    fields = {name: value for name, value in head.fields.items() if name not in _GATEWAY_FIELDS}
+    fields = {
+        name: value
+        for name, value in head.fields.items()
+        if name not in _GATEWAY_FIELDS and bytes(value) != b"null"  # which hosts may refuse
+    }
     if head.preferences is not None:
         fields |= {name: raw(value) for name, value in options_of(head, quirks).items()}
     fields["model"] = raw(model)

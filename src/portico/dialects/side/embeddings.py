@@ -43,8 +43,11 @@ class _Body(SideBody, kw_only=True):
     input_type: str | None = None
 
 
+_Said = msgspec.Meta(min_length=1)
+
+
 class _Row(msgspec.Struct):
-    embedding: str | list[float]
+    embedding: Annotated[str, _Said] | Annotated[list[float], _Said]
     index: int | None = None
     object: str | None = None
 
