@@ -142,7 +142,7 @@ class Answering:
         resources = self._resources
         seen = self._seen = Seen(attempt.candidate, self._surface, resources)
         waited_s = resources.clock_s() - self._started_s
-        first_s = _first_s(
+        first_s = first_token_within_s(
             resources.options.deadlines, self._surface, self._head, endpoint, waited_s
         )
         try:
@@ -327,7 +327,7 @@ class Answering:
         )
 
 
-def _first_s(
+def first_token_within_s(
     deadlines: Deadlines, surface: Dialect, head: RequestHead, endpoint: Endpoint, waited_s: float
 ) -> float:
     """How long an attempt may wait for its first token, where `waited_s` have gone by."""

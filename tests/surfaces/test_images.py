@@ -231,3 +231,22 @@ def test_a_data_uri_is_taken_apart(site: Site):
     answer = site.post("/api/v1/images", ask(model="test/brush-flat"))
 
     assert answer.json()["data"] == [{"b64_json": "/9j/AAAA", "media_type": "image/jpeg"}]
+
+
+def test_a_client_that_leaves_before_an_image_is_finished_pays_nothing(site: Site):
+    body = b"".join(b"data: %s\n\n" % json.dumps(PARTIAL).encode() for _ in range(100))
+    site.upstream.play("gpt-image-test", stream(body, pause_s=0.1))
+
+    with httpx.stream(
+        "POST",
+        site.root + "/api/v1/images",
+        json=ask(stream=True),
+        headers={"x-api-key": site.key},
+    ) as answer:
+        first = next(answer.iter_raw())
+    assert site.upstream.gone.wait(10)
+
+    row = site.generation(answer)
+    assert b"partial_image" in first
+    assert row["cancelled"]
+    assert row["total_cost"] == 0
