@@ -100,7 +100,7 @@ def upstream_body(
     """The client's own members; the format is named, as hosts have another default."""
     fields = own_fields(head, model, quirks)
     fields.setdefault("response_format", raw(_DEFAULT))
-    if _COUNTS_IN_STREAM in model:
+    if _COUNTS_IN_STREAM in model and not quirks.own_words:
         fields["stream_format"] = raw("sse")
     return finished_body(fields, quirks), frozenset()
 
