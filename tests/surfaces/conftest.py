@@ -77,10 +77,6 @@ api_key = "env:UPSTREAM_SECRET"
 base_url = "{url}/perplexity"
 api_key = "env:UPSTREAM_SECRET"
 
-[providers.openrouter]
-base_url = "{url}/openrouter/v1"
-api_key = "env:UPSTREAM_SECRET"
-
 [providers.mistral]
 base_url = "{url}/mistral/v1"
 api_key = "env:UPSTREAM_SECRET"
@@ -118,7 +114,6 @@ MODELS = (
         'prompt = "0.6", completion = "12"',
     ),
     ("test/voice-uncounted", "chat", "voice-plain", "speech", 'prompt = "0.6", completion = "12"'),
-    ("test/brush-openrouter", "openrouter", "openai/gpt-image-1", "image", TOKENS),
     ("test/ears-groq", "groq", "whisper-groq", "transcription", SECONDS),
     ("test/cohere-embed", "cohere", "embed-cohere", "embeddings", TOKENS),
     ("test/gemini-embed", "google-ai-studio", "embed-gemini", "embeddings", TOKENS),

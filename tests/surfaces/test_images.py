@@ -299,14 +299,3 @@ def test_other_hosts_get_references_as_they_came(site: Site):
     site.post("/api/v1/images", ask(model="test/brush-flat", input_references=sent))
 
     assert site.upstream.last.json["input_references"] == sent
-
-
-def test_openrouter_gets_the_wish_in_its_own_words(site: Site):
-    site.upstream.play("openai/gpt-image-1", whole(BY_TOKENS))
-    wish = {"aspect_ratio": "16:9", "input_references": [reference("https://example.org/a.png")]}
-
-    site.post("/api/v1/images", ask(model="test/brush-openrouter", **wish))
-
-    sent = site.upstream.last
-    assert sent.path == "/openrouter/v1/images"
-    assert sent.json == {"model": "openai/gpt-image-1", "prompt": "An orca", **wish}

@@ -98,3 +98,15 @@ def test_a_long_text_to_embed_is_not_looked_at_letter_by_letter():
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 6 * len(body)
+
+
+def test_openrouter_gets_the_wish_in_its_own_words():
+    reference = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    wish = {"prompt": "x", "aspect_ratio": "16:9", "input_references": [reference]}
+    head = IMAGES.read_head(dumps({"model": "a/b", **wish}))
+    quirks = Quirks(own_words=True)
+
+    body, _ = IMAGES.upstream_body(head, "openai/gpt-image-1", frozenset(), quirks)
+
+    assert json.loads(body) == {"model": "openai/gpt-image-1", **wish}
+    assert IMAGES.side.url_name(head, "openai/gpt-image-1", quirks) == "images"
