@@ -74,6 +74,8 @@ def test_the_hold_covers_every_image(site: Site):
     refused = site.post("/api/v1/images", ask(model="test/brush-flat", n=2), x_api_key=poor)
 
     assert refused.status_code == 403
+    assert "Raise the limit" in refused.json()["error"]["message"]
+    assert "max_tokens" not in refused.json()["error"]["message"]
     assert site.upstream.arrived == []
 
 
