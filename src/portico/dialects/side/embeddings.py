@@ -86,7 +86,7 @@ def read_head(body: bytes) -> RequestHead:
         max_output_tokens=0,
         media=_media(typed),
         prompt_tokens_bound=tokens,
-        billed=Usage(input_tokens=tokens or len(prompt) // 4, estimated=True),
+        billed=Usage(input_tokens=tokens or max(1, len(prompt) // 4), estimated=True),
     )
 
 
