@@ -392,6 +392,16 @@ def test_what_is_said_of_a_provider_lies_below_what_is_said_of_an_endpoint():
     assert models["two/local"].endpoints[0].weight == 3.0
 
 
+def test_moderation_is_declared_of_a_provider_or_of_an_endpoint():
+    declared = {"one": ProviderDeclaration(is_moderated=True)}
+    said = EndpointDeclaration(model="acme/orca", provider="two", is_moderated=False)
+
+    models = build_snapshot(DATA, {"one": ONE, "two": TWO}, [said], declared=declared).models
+
+    assert [e.is_moderated for e in models["acme/orca"].endpoints] == [True, False]
+    assert models["acme/koi"].endpoints[0].is_moderated is None
+
+
 def test_an_endpoint_in_another_dialect_takes_what_that_dialect_has_words_for():
     said = EndpointDeclaration(model="acme/orca", provider="one", dialect="openai_responses")
 

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from portico.dialects import Dialect, RequestHead
 from portico.dialects.answers import restated
+from portico.errors import UpstreamUnavailable
 from portico.ports import UpstreamRequest, UpstreamResponse
 from portico.requesting import upstream_request
 from portico.resources import Call, GatewayOptions
 from portico.seen import Seen
+from portico.watch import Watch
 
 ERROR_BODY_BYTES = 64 * 1024
 
@@ -33,15 +35,15 @@ def requests_of(
     ]
 
 
-async def read_piece(answer: UpstreamResponse, seen: Seen, limit_bytes: int) -> None:
+async def read_piece(answer: UpstreamResponse, seen: Seen, watch: Watch, limit_bytes: int) -> None:
     """Keep what a provider gives for one of several pieces, in the API's form.
 
     Raises:
         UpstreamError: it fails.
     """
     seen.status = answer.status
-    await refuse_failure(answer, seen)
-    seen.pieces.append(restated(await answer.read(limit_bytes), seen.quirks))
+    await refuse_failure(answer, seen, watch)
+    seen.pieces.append(restated(await read_whole(answer, watch, limit_bytes), seen.quirks))
 
 
 def joined(surface: Dialect, bodies: Sequence[bytes], seen: Seen) -> bytes:
@@ -56,12 +58,33 @@ def joined(surface: Dialect, bodies: Sequence[bytes], seen: Seen) -> bytes:
     return side.merge(bodies, most)
 
 
-async def refuse_failure(answer: UpstreamResponse, seen: Seen) -> None:
+async def refuse_failure(answer: UpstreamResponse, seen: Seen, watch: Watch) -> None:
     """Look at the status.
 
     Raises:
         UpstreamError: it is not one of success.
     """
     if not 200 <= answer.status < 300:
+        watch.begun()
         body = await answer.read(ERROR_BODY_BYTES)
         raise seen.dialect.decode_error(answer.status, answer.headers, body)
+
+
+async def read_whole(answer: UpstreamResponse, watch: Watch, limit_bytes: int) -> bytes:
+    """The whole body, for which the upstream may not fall silent once it has begun.
+
+    Raises:
+        UpstreamError: it broke or exceeds `limit_bytes`.
+    """
+    parts: list[bytes] = []
+    size = 0
+    async for data in answer.chunks():
+        watch.reads += 1
+        if not parts:
+            watch.begun()
+        size += len(data)
+        if size > limit_bytes:
+            parts.clear()  # the error's traceback would keep them
+            raise UpstreamUnavailable("the upstream's answer exceeds the size limit")
+        parts.append(data)
+    return b"".join(parts)

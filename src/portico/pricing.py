@@ -111,19 +111,19 @@ def upper_bound(
 
 def _dearest(source: Pricing | PriceOverride) -> tuple[int, int]:
     """The highest rate of each side."""
-    prompt = max(
-        source.prompt_picousd or 0,
-        source.cache_read_picousd or 0,
-        source.cache_write_picousd or 0,
-        source.cache_write_1h_picousd or 0,
-        source.input_audio_picousd or 0,
-        source.input_image_picousd or 0,
-    )
-    completion = max(
-        source.completion_picousd or 0,
-        source.output_audio_picousd or 0,
-        source.output_image_picousd or 0,
-    )
+    prompt, completion = source.prompt_picousd or 0, source.completion_picousd or 0
+    for rate in (
+        source.cache_read_picousd,
+        source.cache_write_picousd,
+        source.cache_write_1h_picousd,
+        source.input_audio_picousd,
+        source.input_image_picousd,
+    ):
+        if rate is not None and rate > prompt:
+            prompt = rate
+    for rate in (source.output_audio_picousd, source.output_image_picousd):
+        if rate is not None and rate > completion:
+            completion = rate
     return prompt, completion
 
 

@@ -68,13 +68,18 @@ class Seen:
         self.first_token_s: float | None = None
         self.held_up = False
         self.dropped: frozenset[str] = frozenset()
+        self._plausible: Usage | None = None
 
     @property
     def counted(self) -> Usage | None:
         """What the upstream counted, None if it did not, or said numbers that cannot be."""
         seen = self.relay or self.response
         usage = None if seen is None else seen.usage
-        return usage if usage is None or usage.plausible else None
+        if usage is not None and usage is not self._plausible:
+            if not usage.plausible:
+                return None
+            self._plausible = usage
+        return usage
 
     def usage(self, head: RequestHead) -> Usage | None:
         """What the upstream counted; where it did not, an estimate of what was seen, or

@@ -46,7 +46,7 @@ def read_body(
         for name in whole:
             loads(fields.get(name, b"null"))
     except msgspec.ValidationError as error:
-        raise InvalidRequest(_explain(error)) from None
+        raise InvalidRequest(explained(error)) from None
     except RecursionError:
         raise too_deep() from None
     except JsonError as error:
@@ -101,8 +101,20 @@ def prompt_bytes(fields: RawFields, names: Iterable[str]) -> bytes:
     return b"".join([bytes(fields[name]) for name in names if name in fields])
 
 
-def _explain(error: msgspec.ValidationError) -> str:
-    """msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role: ...`."""
-    what, _, path = str(error).partition(" - at `$")
-    path = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")).replace("[...]", ".*").lstrip(".")
+def explained(error: msgspec.ValidationError, *, within: str = "") -> str:
+    """Where a body is wrong, and how, for people: `messages.0.role: ...`.
+
+    `within` is the path of what was checked, where that is not the whole body.
+    """
+    path, what = path_and_fault(error, within=within)
     return f"{path}: {what}" if path else f"The request body: {what}"
+
+
+def path_and_fault(error: msgspec.ValidationError, *, within: str = "") -> tuple[str, str]:
+    """Where a body is wrong, and how; the path is empty for the whole.
+
+    msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role`.
+    """
+    what, _, path = str(error).partition(" - at `$")
+    path = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")).replace("[...]", ".*")
+    return (within + path).lstrip("."), what

@@ -14,6 +14,7 @@ from portico.routing.credentials import usable_keys
 from portico.routing.facts import EndpointFacts
 from portico.routing.needs import Conditions, Needs, Target, fits_pattern
 from portico.routing.preferences import NO_WISHES, MaxPrice, usd_bound
+from portico.routing.variants import PLAIN
 from portico.vocabulary import ServiceTier
 
 Filter = Callable[[EndpointFacts], str | None]
@@ -410,6 +411,26 @@ def makers(needs: Needs, conditions: Conditions) -> tuple[tuple[str, FilterMaker
     if needs.preferences is NO_WISHES and not conditions.restrictions:
         return _ALWAYS
     return HARD
+
+
+def nothing_objects(needs: Needs, conditions: Conditions, target: Target) -> bool:
+    """Whether it is plain at a glance that no filter objects to any of a model's endpoints.
+
+    False says nothing: the filters decide.
+    """
+    facts, output = target.facts, needs.max_output_tokens or 0
+    return (
+        needs.preferences is NO_WISHES
+        and target.variant is PLAIN
+        and facts.plain
+        and not conditions.restrictions
+        and not conditions.credentials
+        and needs.prompt_tokens + output <= facts.least_context_tokens
+        and output <= facts.least_output_tokens
+        and (facts.common_inputs is None or needs.input_modalities <= facts.common_inputs)
+        and ("tools" not in needs.parameters or "tools" in facts.common_parameters)
+        and not any(needs.output_modalities.isdisjoint(given) for given in facts.outputs)
+    )
 
 
 SOFT = ("tools", "response_format", "verbosity")

@@ -6,12 +6,13 @@ encoding again is the identity on meaning: a test does it to every recorded
 request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portico.dialects.base import PARAMETERS, Quirks, RequestHead
 from portico.dialects.checks import misshapen
-from portico.dialects.fields import raw, rest_of
+from portico.dialects.fields import list_of, raw, rest_of
+from portico.dialects.openai_chat.portable import portable
 from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item
 from portico.dialects.openai_chat.request import GATEWAY_FIELDS, finish_body
 from portico.dialects.reasoning import visible_text
@@ -60,6 +61,9 @@ _SEARCHES = frozenset(
 )  # fmt: skip
 """Searches of the Responses API: an offer to the model, without which it answers all the same."""
 _TOOL_FIELDS = frozenset({"type", "function", "cache_control"})
+_TIERS = frozenset({"flex", "priority", "scale"})
+_LOGPROBS = "message.output_text.logprobs"
+"""What a Responses request asks for by it in `include`."""
 
 
 def decode_request(head: RequestHead) -> ChatRequest:
@@ -100,7 +104,8 @@ def encode_request(
         UpstreamRejected: a tool of another dialect that only its own providers run.
     """
     own = request.dialect is None
-    messages = [_encode_message(m, own=own) for m in request.messages if own or _says(m)]
+    said = request.messages if own else portable([m for m in request.messages if _says(m)])
+    messages = [_encode_message(message, own=own) for message in said]
     body: JsonObject = {"model": model, "messages": messages}
     for name in _PLAIN:
         if (value := getattr(request, name)) is not None:
@@ -118,12 +123,24 @@ def encode_request(
         body["tool_choice"] = _encode_tool_choice(request.tool_choice)
     if request.reasoning is not None:
         body["reasoning"] = _encode_wish(request.reasoning)
-    if own:
-        body.update(request.extra or {})
+    body.update((request.extra or {}) if own else _shared_extras(request.extra or {}))
     fields = {name: raw(value) for name, value in body.items()}
     sent = frozenset(fields.keys() & PARAMETERS)
     finished, dropped = finish_body(fields, sent, supported, quirks, stream=request.stream)
     return finished, dropped | {tool.type for tool in request.tools if tool not in tools}
+
+
+def _shared_extras(extra: Mapping[str, Any]) -> JsonObject:
+    """What of another dialect's own members this one has as well: the tier of an endpoint, and
+    the log probabilities of the Responses API."""
+    shared: JsonObject = {}
+    if extra.get("service_tier") in _TIERS:
+        shared["service_tier"] = extra["service_tier"]
+    if _LOGPROBS in list_of(extra.get("include")):
+        shared["logprobs"] = True
+        if extra.get("top_logprobs"):
+            shared["top_logprobs"] = extra["top_logprobs"]
+    return shared
 
 
 def _messages(body: JsonObject) -> tuple[Message, ...]:

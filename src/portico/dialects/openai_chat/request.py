@@ -21,6 +21,7 @@ from portico.dialects.checks import (
 )
 from portico.dialects.fields import finished_body, raw
 from portico.dialects.openai_chat.reasoning import decode_reasoning
+from portico.dialects.reasoning import nearest_effort
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, loads
 
@@ -106,6 +107,7 @@ class _Body(msgspec.Struct):
 
 
 _decode_body = msgspec.json.Decoder(_Body).decode
+_decode_cap = msgspec.json.Decoder(Number | None).decode
 
 
 def read_head(body: bytes) -> RequestHead:
@@ -261,7 +263,8 @@ def _set_reasoning(fields: RawFields, quirks: Quirks) -> None:
         return
     level = loads(effort) if effort is not None else None
     if level is None and wish is not None:
-        level = _level(msgspec.json.decode(wish, type=_Reasoning | None) or _Reasoning())
+        asked = msgspec.json.decode(wish, type=_Reasoning | None) or _Reasoning()
+        level = _level(asked, _cap_tokens(fields))
     if level is None or quirks.reasoning_field is None:
         return
     if quirks.reasoning_field == "reasoning_effort":
@@ -272,13 +275,23 @@ def _set_reasoning(fields: RawFields, quirks: Quirks) -> None:
         fields["enable_thinking"] = raw(level != "none")
 
 
-def _level(wish: _Reasoning) -> str | None:
-    """The effort a wish amounts to; a token budget has no effort of its own here."""
+def _level(wish: _Reasoning, cap_tokens: Number | None) -> str | None:
+    """The effort a wish amounts to; of a token budget, the nearest (contract/chat 1.4)."""
     if wish.effort is not None:
         return wish.effort
-    if wish.enabled is not None:
-        return "medium" if wish.enabled else "none"
-    return "medium" if wish.max_tokens else None
+    if wish.enabled is False:
+        return "none"
+    if wish.max_tokens:
+        return nearest_effort(wish.max_tokens, cap_tokens)
+    return "medium" if wish.enabled else None
+
+
+def _cap_tokens(fields: RawFields) -> Number | None:
+    for name in ("max_completion_tokens", "max_tokens"):
+        if (cap := fields.get(name)) is not None:
+            tokens: Number | None = _decode_cap(cap)
+            return tokens
+    return None
 
 
 def _strip_message_fields(fields: RawFields, quirks: Quirks) -> None:

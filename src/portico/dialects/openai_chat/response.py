@@ -1,6 +1,6 @@
 """Whole answers of the OpenAI chat family: any provider's in, OpenRouter's out."""
 
-from portico.dialects.answers import read_answer
+from portico.dialects.answers import empty_answer, read_answer
 from portico.dialects.base import Envelope, Quirks
 from portico.dialects.failures import classify
 from portico.dialects.fields import text_of
@@ -16,7 +16,6 @@ from portico.dialects.openai_chat.tool_calls import called_function
 from portico.dialects.openai_chat.usage import decode_usage, encode_usage, find_usage
 from portico.dialects.reasoning import merge, visible_text
 from portico.dialects.tool_calls import arguments_text, made_up_id
-from portico.errors import UpstreamUnavailable
 from portico.jsonio import JsonObject, dumps
 from portico.vocabulary import (
     ChatResponse,
@@ -58,13 +57,13 @@ def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
 
 def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
     choices = body.get("choices")
+    if choices == [] and not body.get("error"):
+        raise empty_answer()
     if body.get("error") or not isinstance(choices, list) or not choices:
         raise classify(None, {}, body)
     usage = find_usage(body)
     outside = quirks.reasoning_outside_completion
     read = tuple(_choice(item, n, str(body.get("id"))) for n, item in enumerate(choices))
-    if all(_is_void(choice) for choice in read) and not (usage or {}).get("completion_tokens"):
-        raise UpstreamUnavailable("The provider's answer is empty, and does not say why.")
     return ChatResponse(
         choices=read,
         upstream_id=text_of(body.get("id")),
@@ -73,21 +72,6 @@ def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
         service_tier=text_of(body.get("service_tier")),
         usage=decode_usage(usage, reasoning_outside_completion=outside) if usage else None,
         extra=_unknown(body, _BODY_FIELDS),
-    )
-
-
-def _is_void(choice: Choice) -> bool:
-    """Whether there is nothing in it, not even a word on why it ended."""
-    return choice.native_finish_reason is None and not any(
-        (
-            choice.content,
-            choice.refusal,
-            choice.reasoning,
-            choice.tool_calls,
-            choice.annotations,
-            choice.images,
-            choice.audio,
-        )
     )
 
 

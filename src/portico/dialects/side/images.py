@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from portico.dialects.answers import read_answer
+from portico.dialects.answers import read_object
 from portico.dialects.base import Envelope, Events, Quirks, RawFields, RequestHead, SideApi
 from portico.dialects.checks import read_body
 from portico.dialects.fields import finished_body, object_of, raw
@@ -203,7 +203,7 @@ def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
     Raises:
         UpstreamError: it is not an answer with images in base64.
     """
-    return read_answer(body, quirks, _read)
+    return read_object(body, quirks, _read)
 
 
 def _read(body: JsonObject, quirks: Quirks) -> ChatResponse:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from portico.dialects.answers import read_answer
+from portico.dialects.answers import read_object
 from portico.dialects.base import Envelope, Quirks, RequestHead, SideApi
 from portico.dialects.checks import prompt_bytes, read_body
 from portico.dialects.fields import finished_body, object_of, raw
@@ -97,7 +97,7 @@ def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
     Raises:
         UpstreamError: it is not an answer with results.
     """
-    return read_answer(body, quirks, _read)
+    return read_object(body, quirks, _read)
 
 
 def _read(body: JsonObject, quirks: Quirks) -> ChatResponse:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from portico.dialects.answers import read_answer
+from portico.dialects.answers import read_object
 from portico.dialects.base import Envelope, Quirks, RequestHead, SideApi
 from portico.dialects.checks import read_body
 from portico.dialects.fields import object_of
@@ -124,7 +124,7 @@ def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
     Raises:
         UpstreamError: it is not an answer with text.
     """
-    return read_answer(body, quirks, _read)
+    return read_object(body, quirks, _read)
 
 
 def _read(body: JsonObject, quirks: Quirks) -> ChatResponse:

@@ -179,7 +179,7 @@ def model_row(model: Model) -> JsonObject:
         "top_provider": {
             "context_length": first.context_tokens,
             "max_completion_tokens": first.max_completion_tokens,
-            "is_moderated": False,
+            "is_moderated": first.is_moderated is True,
         },
         "per_request_limits": None,
         "supported_parameters": sorted(
