@@ -18,6 +18,7 @@ from portico.dialects.fields import finished_body, object_of, raw
 from portico.dialects.openai_chat.usage import encode_usage
 from portico.dialects.side.common import (
     SideBody,
+    Streaming,
     answered,
     count,
     head_of,
@@ -294,8 +295,9 @@ DIALECT = side_dialect(
     upstream_body=upstream_body,
     decode_response=decode_response,
     rewrite_response=rewrite_response,
-    response_events=response_events,
-    stream_decoder=lambda quirks, id_seed: ImageDecoder(counted),
-    stream_encoder=ImageEncoder,
-    rewriter=ImageEncoder,
+    stream=Streaming(
+        events=response_events,
+        decoder=lambda quirks, id_seed: ImageDecoder(counted),
+        encoder=ImageEncoder,
+    ),
 )
