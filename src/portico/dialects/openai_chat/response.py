@@ -6,6 +6,7 @@ from portico.dialects.failures import classify
 from portico.dialects.fields import text_of
 from portico.dialects.finish import finish_reason
 from portico.dialects.openai_chat.annotations import clean_annotation
+from portico.dialects.openai_chat.images import numbered_images
 from portico.dialects.openai_chat.reasoning import (
     decode_reasoning,
     encode_item,
@@ -202,9 +203,10 @@ def _encode_message(choice: Choice, envelope: Envelope) -> JsonObject:
         ]
     if shown:
         message["reasoning_details"] = [encode_item(item, n) for n, item in enumerate(shown)]
-    for name in ("annotations", "images"):
-        if values := getattr(choice, name):
-            message[name] = list(values)
+    if choice.annotations:
+        message["annotations"] = list(choice.annotations)
+    if choice.images:
+        message["images"] = numbered_images(choice.images)
     if choice.audio is not None:
         message["audio"] = choice.audio
     if choice.extra:
