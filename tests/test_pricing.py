@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portico.pricing import cost, upper_bound
+from portico.pricing import cache_saving, cost, upper_bound
 from portico.vocabulary import PriceOverride, Pricing, Usage
 
 INPUT_BUCKETS = (
@@ -14,6 +14,7 @@ INPUT_BUCKETS = (
     "cache_write_1h_tokens",
     "input_audio_tokens",
     "input_video_tokens",
+    "input_image_tokens",
 )
 OUTPUT_BUCKETS = ("output_tokens", "output_audio_tokens", "output_image_tokens")
 
@@ -30,6 +31,8 @@ optional_rates = dict.fromkeys(
         "cache_write_1h_picousd",
         "input_audio_picousd",
         "output_audio_picousd",
+        "input_image_picousd",
+        "output_image_picousd",
     ),
     some_rates,
 )
@@ -72,6 +75,7 @@ SONNET = Pricing(
         (Usage(cache_write_1h_tokens=1000), 6_000_000_000, 0),
         (Usage(input_audio_tokens=1000), 3_000_000_000, 0),
         (Usage(input_video_tokens=1000), 3_000_000_000, 0),
+        (Usage(input_image_tokens=1000), 3_000_000_000, 0),
         (Usage(output_tokens=1000, reasoning_tokens=900), 0, 15_000_000_000),
         (Usage(output_image_tokens=1000), 0, 15_000_000_000),
         (Usage(output_audio_tokens=1000), 0, 15_000_000_000),
@@ -95,6 +99,24 @@ def test_the_long_cache_write_falls_back_to_the_short_one_and_then_to_the_prompt
 
     assert cost(usage, short).total_picousd == 7
     assert cost(usage, neither).total_picousd == 5
+
+
+def test_images_have_rates_of_their_own():
+    brush = Pricing(
+        prompt_picousd=5, completion_picousd=10, input_image_picousd=8, output_image_picousd=32
+    )
+
+    charged = cost(Usage(input_tokens=1, input_image_tokens=1, output_image_tokens=1), brush)
+
+    assert (charged.prompt_picousd, charged.completion_picousd) == (13, 32)
+
+
+def test_seconds_of_sound_are_charged_at_the_rate_for_sound_and_are_no_tokens():
+    ears = Pricing(prompt_picousd=0, completion_picousd=0, input_audio_picousd=100_000_000)
+    heard = Usage(audio_s=3)
+
+    assert cost(heard, ears).total_picousd == 300_000_000
+    assert heard.prompt_tokens == 0
 
 
 def test_a_rate_of_zero_is_a_rate_and_not_a_missing_one():
@@ -171,7 +193,8 @@ def test_cost_is_the_exact_sum_over_the_buckets(usage, pricing):
         "input_video_tokens": pricing.prompt_picousd,
         "output_tokens": pricing.completion_picousd,
         "output_audio_tokens": pricing.output_audio_picousd,
-        "output_image_tokens": pricing.completion_picousd,
+        "input_image_tokens": pricing.input_image_picousd,
+        "output_image_tokens": pricing.output_image_picousd,
     }
     expected_usd = Fraction(pricing.request_picousd, 10**12)
     for bucket, rate in by_bucket.items():
@@ -218,3 +241,45 @@ def test_the_upper_bound_leaves_out_prices_for_longer_prompts():
 
     assert upper_bound(100, 0, pricing) == 100
     assert upper_bound(101, 0, pricing) == 5050
+
+
+CACHED = Pricing(
+    prompt_picousd=1_000,
+    completion_picousd=9_000,
+    cache_read_picousd=250,
+    cache_write_picousd=1_250,
+    cache_write_1h_picousd=2_000,
+)
+
+
+@pytest.mark.parametrize(
+    ("usage", "saved"),
+    [
+        (Usage(input_tokens=5, output_tokens=3), 0),
+        (Usage(input_tokens=5, cache_read_tokens=4), 3_000),
+        (Usage(cache_write_tokens=4), -1_000),
+        (Usage(cache_write_1h_tokens=2, cache_read_tokens=4), 1_000),
+    ],
+)
+def test_what_a_cache_saves_is_the_difference_to_no_cache(usage, saved):
+    assert cache_saving(usage, CACHED) == saved
+
+
+@given(usages, pricings, times)
+def test_without_caches_the_cost_would_be_higher_by_what_they_saved(usage, pricing, at_utc):
+    uncached = Usage(
+        input_tokens=usage.input_tokens
+        + usage.cache_read_tokens
+        + usage.cache_write_tokens
+        + usage.cache_write_1h_tokens,
+        input_audio_tokens=usage.input_audio_tokens,
+        input_video_tokens=usage.input_video_tokens,
+        output_tokens=usage.output_tokens,
+        output_audio_tokens=usage.output_audio_tokens,
+        output_image_tokens=usage.output_image_tokens,
+    )
+
+    without = cost(uncached, pricing, at_utc=at_utc).total_picousd
+
+    saved = cache_saving(usage, pricing, at_utc=at_utc)
+    assert without - saved == cost(usage, pricing, at_utc=at_utc).total_picousd

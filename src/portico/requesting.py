@@ -17,6 +17,7 @@ from portico.seen import Seen
 from portico.vocabulary import Endpoint, Reservation
 
 Headers = tuple[tuple[str, str], ...]
+_BETA = "anthropic-beta"
 
 
 def key_for(candidate: Candidate, access: ProviderAccess, brought: Mapping[str, str]) -> str | None:
@@ -63,26 +64,29 @@ def upstream_request(
     The proof is `seen.token` where the key was exchanged for one.
 
     Raises:
-        InvalidRequest: the conversation cannot be put into the provider's dialect.
+        UpstreamRejected: the conversation cannot be put into the provider's dialect.
         UpstreamUnavailable: the key is not in the form that the provider asks for, or
             the provider does not have the API.
     """
     endpoint, access = seen.endpoint, seen.access
     quirks = seen.quirks
-    foreign = seen.dialect is not surface
+    foreign = seen.dialect.name != surface.name
     if endpoint.max_completion_tokens is not None and (foreign or head.max_output_tokens is None):
         quirks = msgspec.structs.replace(quirks, output_limit_tokens=endpoint.max_completion_tokens)
-    body, seen.dropped = request_between(
-        surface,
-        seen.dialect,
-        _head_for(head, endpoint),
-        endpoint.upstream_model,
-        endpoint.supported_parameters,
-        quirks,
-    )
+    try:
+        body, seen.dropped = request_between(
+            surface,
+            seen.dialect,
+            _head_for(head, endpoint),
+            endpoint.upstream_model,
+            endpoint.supported_parameters,
+            quirks,
+        )
+    except InvalidRequest as error:  # here: another provider may be told it
+        raise UpstreamRejected(error.message) from error
     added: Headers = ()
     if call.forwarded and not foreign:
-        added = tuple(header for header in call.forwarded if header[0] in access.forwards)
+        added = forwarded_to(access, call)
     if surface.side is not None and surface.side.content_type is not None:
         added = (*added, ("Content-Type", surface.side.content_type(body)))
     url = _url(seen, head)
@@ -104,6 +108,19 @@ def upstream_request(
     )
 
 
+def forwarded_to(access: ProviderAccess, call: Call) -> Headers:
+    """The client's headers that a provider of its dialect is sent, without betas unknown there."""
+    headers = ((n, _betas(v, access) if n == _BETA else v) for n, v in call.forwarded)
+    return tuple(header for header in headers if header[0] in access.forwards and header[1])
+
+
+def _betas(value: str, access: ProviderAccess) -> str:
+    known = access.known_betas
+    if known is None:
+        return value
+    return ",".join(beta for beta in map(str.strip, value.split(",")) if beta in known)
+
+
 def lost_on_the_way(
     surface: Dialect, access: ProviderAccess, head: RequestHead, endpoint: Endpoint
 ) -> frozenset[str]:
@@ -111,7 +128,7 @@ def lost_on_the_way(
 
     Between equal dialects that is none: what the endpoint takes decides alone.
     """
-    if surface.side is not None or access.dialect is surface:
+    if surface.side is not None or access.dialect.name == surface.name:
         return frozenset()
     quirks = msgspec.structs.replace(
         access.quirks, output_limit_tokens=endpoint.max_completion_tokens

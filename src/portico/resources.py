@@ -1,15 +1,19 @@
 """What one answer is made with: the ports, the providers and the operator's choices."""
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import msgspec
 
+from portico.alarms import Alarms
 from portico.dialects import Dialect, Quirks, WireProfile
 from portico.ports import Deadlines, Store, Tokens, Transport
 from portico.providers.signing import SCHEMES, Headers, Scheme
 from portico.routing.budget import RetryBudget
 from portico.routing.health import HealthTracker
 from portico.vocabulary import Endpoint, Principal, StreamTail
+
+CodexErrorCodes = Literal["by_originator", "always", "never"]
 
 
 class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,8 +26,9 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     proof for `secret`, where it is the same for every request: never log or show
     them. `keys` are the operator's other secrets by name. `replayed`:
     a recording answers in the provider's place. `forwards` names the headers of a client
-    of the same dialect that are sent on. `side_urls` are those of the APIs beside
-    conversations, by the name of the API. `facts` are what `GET
+    of the same dialect that are sent on, `known_betas` what may stand in `anthropic-beta`.
+    `side_urls` are those of the APIs beside conversations, by the name of the API, and
+    `side_quirks` what is odd about them. `facts` are what `GET
     /providers` tells about it. `others` are the same in dialects that single
     endpoints of it speak, by name.
     """
@@ -41,7 +46,9 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     quirks: Quirks = Quirks()
     replayed: bool = False
     forwards: frozenset[str] = frozenset()
+    known_betas: frozenset[str] | None = None
     side_urls: Mapping[str, str] = {}
+    side_quirks: Mapping[str, Quirks] = {}
     facts: Mapping[str, object] = {}
     others: Mapping[str, "ProviderAccess"] = {}
 
@@ -63,6 +70,9 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     keepalive_s: float = 10.0
     stream_commit_after_s: float = 5.0
     nonstream_keepalive_after_s: float = 20.0
+    responses_in_progress_s: float = 30.0
+    responses_event_lines: bool = False
+    codex_error_codes: CodexErrorCodes = "by_originator"
     default_output_tokens: int = 4096
     max_response_bytes: int = 64 * 1024 * 1024
     deadlines: Deadlines = Deadlines()
@@ -111,3 +121,9 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     budget: RetryBudget
     now_ms: Callable[[], int]
     clock_s: Callable[[], float]
+    alarms: Alarms = msgspec.field(default_factory=Alarms)
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """Those of every attempt."""
+        return self.options.deadlines

@@ -24,7 +24,7 @@ from portico.gateway import Gateway
 from portico.jsonio import JsonError, loads
 from portico.planning import RoutingRules
 from portico.ports import Store, Transport
-from portico.providers import PROVIDERS, Provider, speaking
+from portico.providers import PROVIDERS, Provider, SideForm, speaking
 from portico.providers.signing import SCHEMES, Headers, Outgoing
 from portico.resources import GatewayOptions, ProviderAccess, Resources
 from portico.routing.budget import RetryBudget
@@ -62,6 +62,7 @@ _SECRET_PART = re.compile(r"(key|secret|token|password)(?!_ur[il])")
 _FACTS = (
     "privacy_policy_url", "terms_of_service_url", "status_page_url", "headquarters", "datacenters",
 )  # fmt: skip
+_USUAL_FORM = SideForm()
 _SIMULATOR = Provider(
     slug="portico", name="Portico Simulator", base_url="", auth="none", key_env=()
 )
@@ -294,7 +295,7 @@ async def _demo_supply(live: Transport) -> Supply:
     """Recordings in the place of their providers, and the simulator over a real socket."""
     simulator = Simulator()
     await simulator.start()
-    recorded = {slug: PROVIDERS[slug] for slug in {row.provider for row in demo.DEMO_MODELS}}
+    recorded = _recorded_providers()
     replaying = ReplayingTransport(demo.load_demo(), match_on=demo.MATCH_ON, hint=demo.HINT)
     return Supply(
         providers={
@@ -302,7 +303,7 @@ async def _demo_supply(live: Transport) -> Supply:
             "portico": msgspec.structs.replace(_SIMULATOR, base_url=simulator.url),
         },
         secrets={slug: Secret(NO_KEY) for slug in recorded},
-        snapshot=_demo_snapshot(recorded),
+        snapshot=demo_snapshot(),
         transport=SwitchingTransport({_origin(simulator.url): live}, default=replaying),
         simulator=simulator,
     )
@@ -357,7 +358,9 @@ def provider_access(
         quirks=_quirks(provider),
         replayed=replayed and provider.slug != _SIMULATOR.slug,
         forwards=provider.forwarded_headers,
+        known_betas=provider.known_betas,
         side_urls=provider.side_urls(),
+        side_quirks=_side_quirks(provider),
         facts={name: getattr(provider, name) for name in _FACTS},
         others={
             name: provider_access(speaking(provider, name), secret, keys=keys, replayed=replayed)
@@ -405,6 +408,22 @@ def _quirks(provider: Provider) -> Quirks:
     )
 
 
+def _side_quirks(provider: Provider) -> dict[str, Quirks]:
+    """What is odd about each of its APIs beside conversations, by the name of the API."""
+    quirks = {}
+    for name in provider.side_urls():
+        form = provider.side_forms.get(name, _USUAL_FORM)
+        quirks[name] = Quirks(
+            provider=provider.slug,
+            patch_request=form.request,
+            restate=form.answer,
+            most_inputs=form.most_inputs,
+            packs_floats=form.packs_floats,
+            counts_when_verbose=form.counts_when_verbose,
+        )
+    return quirks
+
+
 def catalog_data() -> bytes:
     """The shipped catalogue file."""
     return package_files.files("portico").joinpath("data/catalog.json").read_bytes()
@@ -425,13 +444,20 @@ def _options(settings: Settings) -> GatewayOptions:
         keepalive_s=settings.stream.keepalive_s,
         stream_commit_after_s=settings.stream.stream_commit_after_s,
         nonstream_keepalive_after_s=settings.stream.nonstream_keepalive_after_s,
+        responses_in_progress_s=settings.stream.responses_in_progress_s,
+        responses_event_lines=settings.stream.responses_event_lines,
+        codex_error_codes=settings.stream.codex_error_codes,
         default_output_tokens=settings.limits.default_output_tokens,
         max_response_bytes=settings.limits.max_response_bytes,
         deadlines=settings.deadlines,
     )
 
 
-def _demo_snapshot(providers: Mapping[str, Provider]) -> CatalogSnapshot:
+def _recorded_providers() -> dict[str, Provider]:
+    return {row.provider: PROVIDERS[row.provider] for row in demo.DEMO_MODELS}
+
+
+def demo_snapshot() -> CatalogSnapshot:
     """The recorded models, each with the endpoint that was recorded, and the simulator."""
     simulator = EndpointDeclaration(
         model="portico/simulator",
@@ -440,7 +466,9 @@ def _demo_snapshot(providers: Mapping[str, Provider]) -> CatalogSnapshot:
         context_tokens=131_072,
         pricing=FREE_PRICE,
     )
-    everything = build_snapshot(catalog_data(), {**providers, "portico": _SIMULATOR}, (simulator,))
+    everything = build_snapshot(
+        catalog_data(), {**_recorded_providers(), "portico": _SIMULATOR}, (simulator,)
+    )
     served = {(row.model, row.provider) for row in demo.DEMO_MODELS}
     served.add((simulator.model, simulator.provider))
     models = {}

@@ -14,12 +14,18 @@ import msgspec
 from portico.dialects.base import RawFields
 from portico.dialects.hygiene import check_json
 from portico.errors import InvalidRequest
-from portico.jsonio import JsonError, loads
+from portico.jsonio import JsonError, JsonObject, loads
 
 Body = TypeVar("Body")
 
 _SESSION_ID_CHARS = 256
+_METADATA_PAIRS, _METADATA_NAME_CHARS, _METADATA_TEXT_CHARS = 16, 64, 512
 _MOST_TOKENS = 100_000_000  # above what any model can write: a mistake, not a wish
+
+_HALF = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 
 decode_fields = msgspec.json.Decoder(RawFields).decode
 """The top-level fields of a JSON object with their exact bytes."""
@@ -46,12 +52,20 @@ def read_body(
         for name in whole:
             loads(fields.get(name, b"null"))
     except msgspec.ValidationError as error:
-        raise InvalidRequest(_explain(error)) from None
+        raise InvalidRequest(explained(error)) from None
     except RecursionError:
         raise too_deep() from None
     except JsonError as error:
-        raise InvalidRequest(f"The request body is not valid JSON: {error}") from None
+        raise InvalidRequest(f"The request body is not valid JSON: {_fault(body, error)}") from None
     return fields, typed
+
+
+def _fault(body: bytes, error: Exception) -> str:
+    """What is wrong; the decoder calls half of a surrogate pair a truncation."""
+    half = _HALF.search(body) if b"\\ud" in body.lower() else None
+    if half is None:
+        return str(error)
+    return f"the escape {half[0][-6:].decode()} (byte {half.end() - 6}) is half a character."
 
 
 def too_deep() -> InvalidRequest:
@@ -87,6 +101,20 @@ def check_session_id(session_id: str | None) -> None:
         raise InvalidRequest(f"session_id: at most {_SESSION_ID_CHARS} characters")
 
 
+def check_metadata(metadata: JsonObject) -> None:
+    """
+    Raises:
+        InvalidRequest: there are more or longer pairs than OpenRouter takes.
+    """
+    if len(metadata) > _METADATA_PAIRS:
+        raise InvalidRequest(f"metadata: at most {_METADATA_PAIRS} pairs, got {len(metadata)}")
+    for name, value in metadata.items():
+        if len(name) > _METADATA_NAME_CHARS:
+            raise InvalidRequest(f"metadata: a name has at most {_METADATA_NAME_CHARS} characters")
+        if isinstance(value, str) and len(value) > _METADATA_TEXT_CHARS:
+            raise InvalidRequest(f"metadata.{name}: at most {_METADATA_TEXT_CHARS} characters")
+
+
 def check_output_cap(name: str, value: float | None) -> None:
     """
     Raises:
@@ -101,8 +129,20 @@ def prompt_bytes(fields: RawFields, names: Iterable[str]) -> bytes:
     return b"".join([bytes(fields[name]) for name in names if name in fields])
 
 
-def _explain(error: msgspec.ValidationError) -> str:
-    """msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role: ...`."""
-    what, _, path = str(error).partition(" - at `$")
-    path = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")).replace("[...]", ".*").lstrip(".")
+def explained(error: msgspec.ValidationError, *, within: str = "") -> str:
+    """Where a body is wrong, and how, for people: `messages.0.role: ...`.
+
+    `within` is the path of what was checked, where that is not the whole body.
+    """
+    path, what = path_and_fault(error, within=within)
     return f"{path}: {what}" if path else f"The request body: {what}"
+
+
+def path_and_fault(error: msgspec.ValidationError, *, within: str = "") -> tuple[str, str]:
+    """Where a body is wrong, and how; the path is empty for the whole.
+
+    msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role`.
+    """
+    what, _, path = str(error).partition(" - at `$")
+    path = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")).replace("[...]", ".*")
+    return (within + path).lstrip("."), what

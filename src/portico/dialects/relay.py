@@ -6,6 +6,7 @@ away with the text that came before it in the same read.
 
 from collections.abc import Callable
 
+from portico.dialects.answers import empty_answer
 from portico.dialects.base import Events, Rewriter, Splitter, StreamDecoder, StreamEncoder
 from portico.errors import GatewayError, StreamBroken, UpstreamError
 from portico.jsonio import JsonError, JsonObject, ShapeError
@@ -25,6 +26,7 @@ from portico.vocabulary import (
 )
 
 _UNREADABLE = (*JsonError, *ShapeError)
+_chars = str.__len__  # of a text: a TypeError for what an upstream put in the place of one
 
 
 class StreamRelay:
@@ -46,6 +48,7 @@ class StreamRelay:
         self.error: UpstreamError | None = None
         self.output_chars = 0
         self.tool_calls: dict[tuple[int, int], list[str]] = {}
+        self._rare = False  # content of another kind: a refusal, images, sources
         self._parser = splitter or SSEParser()
         self._decoder = decoder
         self._encoder = encoder
@@ -94,12 +97,41 @@ class StreamRelay:
             for event in self._parser.close():
                 if not self._decoder.done:  # what follows may have been cut off in reading
                     self._relay(event, out)
-            self._emit(self._decoder.close(), out)
+            self._emit(self._last_events(), out)
         except UpstreamError as error:
             self.error = error
         except _UNREADABLE as error:
             self._keep_unreadable(error)
         return b"".join(out)
+
+    def _last_events(self) -> Events:
+        """What is due at the end.
+
+        Raises:
+            UpstreamEmpty: nothing came, and no word on why.
+            StreamBroken: the stream was cut.
+        """
+        try:
+            events = self._decoder.close()
+        except StreamBroken as error:
+            if self._is_void(()):
+                raise empty_answer() from error
+            raise
+        if self._is_void(events):
+            raise empty_answer()
+        return events
+
+    def _is_void(self, last: Events) -> bool:
+        """Whether there is nothing in the stream, `last` included, not even why it ended."""
+        if self.output_chars or self.tool_calls or self.finish is not None or self._rare:
+            return False
+        if self.usage is not None and self.usage.completion_tokens:
+            return False
+        return all(
+            isinstance(event, Start | StreamUsage)
+            or (isinstance(event, Finish) and event.native_reason is None)
+            for event in last
+        )
 
     def trailer(self, cost: Cost | None) -> bytes:
         """The end of a good stream: usage, price and terminator."""
@@ -119,15 +151,17 @@ class StreamRelay:
 
     def _note(self, event: StreamEvent) -> None:
         if isinstance(event, TextDelta):
-            self.output_chars += len(event.text)
+            self.output_chars += _chars(event.text)
         elif isinstance(event, ToolCallDelta):
-            self.output_chars += len(event.arguments)
+            self.output_chars += _chars(event.arguments)
             call = self.tool_calls.setdefault((event.choice, event.index), [""])
             call.append(event.arguments)
         elif isinstance(event, ToolCallStart):
+            if not (_chars(event.id) and _chars(event.name)):
+                raise ValueError("a tool call without a name")
             self.tool_calls[event.choice, event.index] = [event.name]
         elif isinstance(event, ReasoningDelta):
-            self.output_chars += len(event.item.text or event.item.summary or "")
+            self.output_chars += _chars(event.item.text or event.item.summary or "")
         elif isinstance(event, StreamUsage):
             self.usage = event.usage
             self.service_tier = event.service_tier or self.service_tier
@@ -135,6 +169,8 @@ class StreamRelay:
             self.finish = self.finish or event
         elif isinstance(event, Start):
             self.start = event
+        else:
+            self._rare = True
 
     def _keep_unreadable(self, cause: Exception) -> None:
         self.error = StreamBroken("the upstream sent an unreadable event")

@@ -49,6 +49,7 @@ ROUTES: tuple[Route, ...] = (
     models.EMBEDDINGS,
     models.MODEL,
     models.ENDPOINTS,
+    models.ZDR,
     models.PROVIDERS,
     account.KEY,
     account.AUTH_KEY,
@@ -63,6 +64,7 @@ CATALOG_PATHS = {
     models.EMBEDDINGS.path,
     models.MODEL.path,
     models.ENDPOINTS.path,
+    models.ZDR.path,
     models.PROVIDERS.path,
 }
 """What `server.public_catalog` opens to everyone."""
@@ -134,11 +136,15 @@ class App:
             method = "GET" if scope["method"] == "HEAD" else scope["method"]
             route, path, parameters = self._route(method, scope["path"])
             dialect = route.dialect
+            if route.manner is not None:
+                dialect = route.manner(self._site, dict(scope["headers"]))
             request = await self._admit(scope, receive, route, path, parameters)
             await route.handler(self._site, request, reply)
         except ClientGone:
             return
         except GatewayError as error:
+            if request is None and isinstance(error, NotFound | MethodNotAllowed):
+                dialect = _of_client(scope)
             await _refuse(reply, dialect, error, request.principal if request else None)
         except Exception:  # noqa: BLE001  # the outermost boundary: a bug becomes a 500 and a log line
             _log.exception("%s %s failed", scope["method"], scope["path"])
@@ -186,6 +192,12 @@ class App:
             scope=scope,
             receive=receive,
         )
+
+
+def _of_client(scope: Scope) -> Dialect:
+    """The dialect of a client whose path says nothing: one of Anthropic's API tells its version."""
+    told = any(name == b"anthropic-version" for name, _ in scope["headers"])
+    return DIALECTS["anthropic_messages"] if told else _PLAIN
 
 
 def _pattern(path: str) -> re.Pattern[str]:

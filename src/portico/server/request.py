@@ -8,8 +8,9 @@ import msgspec
 from portico.dialects import DIALECTS, Dialect
 from portico.errors import InvalidRequest
 from portico.gateway import Gateway
-from portico.jsonio import JsonObject, dumps
+from portico.jsonio import dumps
 from portico.server.asgi import AsgiReply, Receive, Scope
+from portico.server.listing import Entry
 from portico.vocabulary import ApiKey, CatalogSnapshot, Principal
 
 Access = Literal["open", "key"]
@@ -29,7 +30,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     credits_display_unlimited_usd: int = 1_000_000
     stand_in: ApiKey | None = None
     facts: dict[str, object] = {}
-    views: dict[str, tuple[CatalogSnapshot, list[JsonObject]]] = {}
+    views: dict[str, tuple[CatalogSnapshot, list[Entry]]] = {}
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +77,8 @@ Handler = Callable[[Site, Request, AsgiReply], Awaitable[None]]
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One path below the API root. `{name}` matches one segment, `{name...}` the rest of them.
 
-    `access` is not optional: a route says who may use it. `dialect` is that of its errors.
+    `access` is not optional: a route says who may use it. `dialect` is that of its errors,
+    `manner` how it is spoken to a client with such headers, where clients differ.
     """
 
     method: str
@@ -84,6 +86,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     access: Access
     handler: Handler
     dialect: Dialect = DIALECTS["openai_chat"]
+    manner: Callable[[Site, Mapping[bytes, bytes]], Dialect] | None = None
 
 
 async def answer_json(reply: AsgiReply, body: object, *, status: int = 200) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from portico.catalog import EndpointDeclaration, ProviderDeclaration
 from portico.ports import Deadlines
 from portico.providers import Provider
+from portico.resources import CodexErrorCodes
 from portico.routing.budget import RetryPolicy
 from portico.routing.health import HealthPolicy
 from portico.routing.needs import Credential
@@ -102,6 +103,16 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
             inside the stream. 0 for never: a failure before the content
             keeps its status, however late it comes.
         nonstream_keepalive_after_s: likewise for a JSON answer.
+        responses_in_progress_s: seconds of silence in a stream of `/responses` after
+            which the sign of life is a `response.in_progress`: Codex waits for events
+            and does not see comments. 0 for comments only.
+        responses_event_lines: write an `event:` line before each event of
+            `/responses`, as OpenAI does; OpenRouter does not.
+        codex_error_codes: on `/responses`, tell a prompt that is too long, an
+            exhausted limit and a rate limit by the codes that Codex understands,
+            `context_length_exceeded`, `insufficient_quota` and
+            `rate_limit_exceeded`, in the place of OpenRouter's coarser ones:
+            where the header `originator` names Codex, always, or never.
     """
 
     wire_profile: Literal["current", "2025"] = "current"
@@ -109,6 +120,9 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     keepalive_s: SecondsOrNever = 10.0
     stream_commit_after_s: SecondsOrNever = 5.0
     nonstream_keepalive_after_s: SecondsOrNever = 20.0
+    responses_in_progress_s: SecondsOrNever = 30.0
+    responses_event_lines: bool = False
+    codex_error_codes: CodexErrorCodes = "by_originator"
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,16 +147,22 @@ class DeadlineSettings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         connect_s: seconds to accept the connection.
         first_byte_s: seconds to the first token of a stream. A JSON answer
-            comes when it is finished: only `connect_s` and `total_s` count.
-        idle_s: seconds of silence in a stream that has begun.
+            comes when it is finished: only `connect_s` and `total_s` count. Where enough
+            was measured of an endpoint and another one is left to ask, it is given up
+            after twice what its slowest hundredth of streams takes, but 10 s at least.
+        thinking_first_byte_s: seconds to the first token of models that think. What was
+            measured shortens it to `first_byte_s` at most.
+        idle_s: seconds of silence in an answer that has begun.
         total_s: seconds for one attempt in all; time that the client takes to
             read does not count.
         first_token_within_s: seconds for all attempts of a request together,
-            until the first token: after that no other one is begun.
+            until the first token: after that no other one is begun. Endpoints that
+            have a longer time than `first_byte_s` have twice that time in all.
     """
 
     connect_s: Seconds = Deadlines().connect_s
     first_byte_s: Seconds = Deadlines().first_byte_s
+    thinking_first_byte_s: Seconds = Deadlines().thinking_first_byte_s
     idle_s: Seconds = Deadlines().idle_s
     total_s: Seconds = Deadlines().total_s
     first_token_within_s: Seconds = Deadlines().first_token_within_s
@@ -231,6 +251,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     zdr: bool | None = None
     trains: bool | None = None
     region: str | None = None
+    is_moderated: bool | None = None
     weight: Weight | None = None
     priority: int | None = None
     credentials: tuple[tuple[Credential, Secret], ...] = ()
@@ -268,6 +289,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 zdr=said.zdr,
                 trains=said.trains,
                 region=said.region,
+                is_moderated=said.is_moderated,
                 weight=said.weight,
                 priority=said.priority,
             )

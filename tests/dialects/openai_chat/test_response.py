@@ -7,7 +7,13 @@ import pytest
 from portico.dialects import DIALECTS, Envelope, Quirks, relay_between
 from portico.dialects.gathering import response_events
 from portico.dialects.openai_chat.response import decode_response, encode_response
-from portico.errors import UpstreamError, UpstreamRejected, UpstreamUnavailable
+from portico.errors import (
+    UpstreamEmpty,
+    UpstreamError,
+    UpstreamOverloaded,
+    UpstreamRejected,
+    UpstreamUnavailable,
+)
 from portico.vocabulary import Cost
 
 CHAT = DIALECTS["openai_chat"]
@@ -131,9 +137,16 @@ def test_the_2025_profile_orders_keys_as_they_were():
     [
         (b"<html>busy</html>", UpstreamUnavailable),
         (b"[]", UpstreamUnavailable),
-        (b'{"choices":[]}', UpstreamUnavailable),
+        (b"", UpstreamEmpty),
+        (b" \n", UpstreamEmpty),
+        (b'{"choices":[]}', UpstreamEmpty),
+        (b'{"choices":[],"error":{"code":503}}', UpstreamOverloaded),
         (b'{"choices":[5]}', UpstreamUnavailable),
         (b'{"choices":[{"message":{"content":"x","tool_calls":[3]}}]}', UpstreamUnavailable),
+        (
+            b'{"choices":[{"message":{"tool_calls":[{"id":"a","function":{}}]}}]}',
+            UpstreamUnavailable,
+        ),
         (b'{"error":{"message":"no","code":400}}', UpstreamRejected),
         (b'{"choices":[{"message":{"content":"\xff"}}]}', UpstreamUnavailable),
     ],
@@ -163,8 +176,8 @@ def test_an_upstream_that_does_not_stream_is_streamed_all_the_same():
     assert '"total_tokens":15' in out
 
 
-def test_ids_and_names_that_are_no_texts_are_none():
-    call = {"id": {"a": 1}, "type": "function", "function": {"name": [1], "arguments": "{}"}}
+def test_ids_that_are_no_texts_are_none():
+    call = {"id": {"a": 1}, "type": "function", "function": {"name": "f", "arguments": "{}"}}
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
     body = {**answer(message), "id": {"a": 1}, "model": 5, "service_tier": ["x"]}
 
@@ -172,5 +185,4 @@ def test_ids_and_names_that_are_no_texts_are_none():
 
     (read,) = response.choices[0].tool_calls
     assert read.id.startswith("call_")
-    assert read.name == ""
     assert (response.upstream_id, response.upstream_model, response.service_tier) == (None,) * 3
