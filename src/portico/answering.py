@@ -11,10 +11,9 @@ import msgspec
 from portico.accounting import admit, bounds_of, close_generation
 from portico.delivery import Delivery
 from portico.dialects import Dialect, Envelope, relay_between
-from portico.dialects.answers import restated
 from portico.errors import GatewayError, StorageUnavailable, StreamBroken, UpstreamError
 from portico.jsonio import JsonObject
-from portico.pieces import joined, read_piece, read_whole, refuse_failure, requests_of
+from portico.pieces import failure, read_last, read_piece, requests_of
 from portico.planning import Planned
 from portico.ports import UpstreamResponse
 from portico.requesting import exchange_key, guard_secrets
@@ -175,7 +174,8 @@ class Answering:
                 await read_piece(answer, seen, watch, options.max_response_bytes)
         async with transport.open(last, self._held()) as answer:
             seen.status = answer.status
-            await refuse_failure(answer, seen, watch)
+            if not 200 <= answer.status < 300:
+                raise await failure(answer, seen, watch)
             if self._head.stream and self._surface.side and _is_json(answer) and delivery.whole():
                 self._head = msgspec.structs.replace(self._head, stream=False)
             if self._head.stream:
@@ -241,8 +241,8 @@ class Answering:
         watch.sending = False
 
     async def _whole(self, answer: UpstreamResponse, seen: Seen, watch: Watch) -> None:
-        body = await read_whole(answer, watch, self._resources.options.max_response_bytes)
-        seen.body = joined(self._surface, [*seen.pieces, restated(body, seen.quirks)], seen)
+        limit_bytes = self._resources.options.max_response_bytes
+        seen.body = await read_last(answer, seen, self._surface, watch, limit_bytes)
         seen.response = seen.dialect.decode_response(seen.body, seen.quirks)
         seen.first_token_s = self._resources.clock_s()
 
@@ -283,8 +283,7 @@ class Answering:
         """`openrouter_metadata`, for those who ask for it (contract/chat 11)."""
         if not self._call.wants_metadata:
             return {}
-        names = {slug: access.name for slug, access in self._resources.providers.items()}
-        dropped = self._seen.dropped if self._seen is not None else ()
+        dropped, names = self._seen.dropped if self._seen else (), self._resources.names
         told = router_metadata(self._route, self._attempts, names, dropped=dropped)
         return {"openrouter_metadata": told}
 

@@ -48,7 +48,7 @@ class Gateway:
         rules: RoutingRules | None = None,
     ) -> None:
         self.resources = resources
-        self._names = {slug: access.name for slug, access in resources.providers.items()}
+        self._names = resources.names
         self._ids = GenerationIds()
         self.planner = Planner(snapshot, self._names, rng, rules)
 

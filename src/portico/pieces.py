@@ -5,11 +5,9 @@ one hold, one charge. If one of them fails, the attempt has failed, and nothing 
 for those before it.
 """
 
-from collections.abc import Sequence
-
 from portico.dialects import Dialect, RequestHead
 from portico.dialects.answers import restated
-from portico.errors import UpstreamUnavailable
+from portico.errors import UpstreamError, UpstreamUnavailable
 from portico.ports import UpstreamRequest, UpstreamResponse
 from portico.requesting import upstream_request
 from portico.resources import Call, GatewayOptions
@@ -42,32 +40,38 @@ async def read_piece(answer: UpstreamResponse, seen: Seen, watch: Watch, limit_b
         UpstreamError: it fails.
     """
     seen.status = answer.status
-    await refuse_failure(answer, seen, watch)
+    if not 200 <= answer.status < 300:
+        raise await failure(answer, seen, watch)
     seen.pieces.append(restated(await read_whole(answer, watch, limit_bytes), seen.quirks))
 
 
-def joined(surface: Dialect, bodies: Sequence[bytes], seen: Seen) -> bytes:
-    """One body of those of all pieces.
+async def read_last(
+    answer: UpstreamResponse, seen: Seen, surface: Dialect, watch: Watch, limit_bytes: int
+) -> bytes:
+    """One body of what the provider gives for the last piece and of those before it.
 
     Raises:
-        UpstreamError: one cannot be read.
+        UpstreamError: it fails, or cannot be read.
     """
+    body = await read_whole(answer, watch, limit_bytes)
     side, most = surface.side, seen.quirks.most_inputs
-    if len(bodies) == 1 or side is None or side.merge is None or most is None:
-        return bodies[-1]
-    return side.merge(bodies, most)
+    if side is None:
+        return body
+    body = restated(body, seen.quirks)
+    if not seen.pieces or side.merge is None or most is None:
+        return body
+    return side.merge([*seen.pieces, body], most)
 
 
-async def refuse_failure(answer: UpstreamResponse, seen: Seen, watch: Watch) -> None:
-    """Look at the status.
+async def failure(answer: UpstreamResponse, seen: Seen, watch: Watch) -> UpstreamError:
+    """What an answer says whose status is not one of success.
 
     Raises:
-        UpstreamError: it is not one of success.
+        UpstreamError: it broke.
     """
-    if not 200 <= answer.status < 300:
-        watch.begun()  # an error is not thought about
-        body = await read_whole(answer, watch, ERROR_BODY_BYTES, cut=True)
-        raise seen.dialect.decode_error(answer.status, answer.headers, body)
+    watch.begun()  # an error is not thought about
+    body = await read_whole(answer, watch, ERROR_BODY_BYTES, cut=True)
+    return seen.dialect.decode_error(answer.status, answer.headers, body)
 
 
 async def read_whole(
@@ -84,8 +88,6 @@ async def read_whole(
     size = 0
     async for data in answer.chunks():
         watch.reads += 1
-        if not parts:
-            watch.begun()
         size += len(data)
         if size > limit_bytes:
             if cut:

@@ -124,6 +124,11 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     alarms: Alarms = msgspec.field(default_factory=Alarms)
 
     @property
+    def names(self) -> dict[str, str]:
+        """Display names of the providers by slug."""
+        return {slug: access.name for slug, access in self.providers.items()}
+
+    @property
     def deadlines(self) -> Deadlines:
         """Those of every attempt."""
         return self.options.deadlines

@@ -87,19 +87,16 @@ class Seen:
 
         None: nothing was counted and nothing came.
         """
-        if self.relay is not None:
-            chars = self.relay.output_chars
-        elif self.response is not None:
-            chars = sum(map(_written_chars, self.response.choices))
-        else:
+        if self.relay is None and self.response is None:
             return None
         counted, side, price = self.counted, self.dialect.side, self.endpoint.pricing
         if side is not None and head.billed is not None and price is not None:
             if self._finish() is None:  # all of it or nothing: half an image is none
                 return None
-            return side.charged(counted, chars, head.billed, price)
+            return side.charged(counted, self._chars(), head.billed, price)
         if counted is not None:
             return counted
+        chars = self._chars()
         if not chars:
             return None
         return Usage(
@@ -107,6 +104,12 @@ class Seen:
             output_tokens=-(-chars // _CHARS_PER_TOKEN),
             estimated=True,
         )
+
+    def _chars(self) -> int:
+        """How much text has come."""
+        if self.relay is not None:
+            return self.relay.output_chars
+        return sum(map(_written_chars, self.response.choices if self.response else ()))
 
     def told(
         self,

@@ -22,19 +22,22 @@ class Watch:
     """A context that ends what runs in it with `UpstreamTimeout` when a deadline passes.
 
     Until `begun()` the deadline is `first_s`; then, after each `reads += 1`, an
-    idle time, found out within a quarter more. `total_s` counts from the start.
+    idle time, found out within a quarter more. Without `first_s` there is no deadline
+    before the first read, and silence counts from there. `total_s` counts from the start.
     While `sending` it is the client who is waited for: that is no silence, and
     does not count towards the total; `held_up` tells that it happened. `settling()` ends all deadlines: what
     remains is ours to do, not the provider's.
     """
 
-    def __init__(self, deadlines: Deadlines, alarms: Alarms, *, first_s: float) -> None:
+    def __init__(self, deadlines: Deadlines, alarms: Alarms, *, first_s: float | None) -> None:
         self.reads = 0
         self.sending = False
         self.held_up = False
         self._deadlines = deadlines
         self._alarms = alarms
         self._first_s = first_s
+        self._pause_s = deadlines.idle_s / _LOOKS_PER_SILENCE
+        self._begun = False
         self._seen = 0
         self._silent_s = 0.0
         self._alarm: Alarm | None = None
@@ -43,9 +46,10 @@ class Watch:
 
     async def __aenter__(self) -> "Watch":
         self._task = asyncio.current_task()
-        total_s = self._deadlines.total_s
-        within_s = min(self._first_s, total_s)
-        self._alarm = self._alarms.after(within_s, self._end_first)
+        first_s, total_s = self._first_s, self._deadlines.total_s
+        within_s = min(self._pause_s if first_s is None else first_s, total_s)
+        then = self._look if first_s is None else self._end_first
+        self._alarm = self._alarms.after(within_s, then)
         self._ends_s = self._alarm.due_s - within_s + total_s
         return self
 
@@ -65,6 +69,7 @@ class Watch:
 
     def begun(self) -> None:
         """The first token is here: from now on silence counts."""
+        self._begun = True
         self.settling()
         self._look()
 
@@ -75,19 +80,19 @@ class Watch:
             self._alarm = None
 
     def _look(self) -> None:
-        pause_s = self._deadlines.idle_s / _LOOKS_PER_SILENCE
-        silent = self._seen == self.reads and not self.sending
-        self._silent_s = self._silent_s + pause_s if silent else 0.0
+        silent = self._seen == self.reads and not self.sending and (self._begun or self.reads > 0)
+        self._silent_s = self._silent_s + self._pause_s if silent else 0.0
         if self.sending:
             self.held_up = True
-            self._ends_s += pause_s
+            self._ends_s += self._pause_s
         self._seen = self.reads
+        left_s = self._ends_s - asyncio.get_running_loop().time()
         if self._silent_s > self._deadlines.idle_s:
             self._end("fell silent in the middle of its answer")
-        elif asyncio.get_running_loop().time() >= self._ends_s:
+        elif left_s <= 0:
             self._end("took longer than an answer may take")
         else:
-            self._alarm = self._alarms.after(pause_s, self._look)
+            self._alarm = self._alarms.after(min(self._pause_s, left_s), self._look)
 
     def _end_first(self) -> None:
         self._end("sent no first token in time")
@@ -117,13 +122,14 @@ class Waiting:
         self._started_s = started_s
         self._together_s = deadlines.first_token_within_s
 
-    def first_s(self, endpoint: Endpoint, now_s: float) -> float:
-        """How long an attempt that begins now may wait for its first token."""
+    def first_s(self, endpoint: Endpoint, now_s: float) -> float | None:
+        """How long an attempt that begins now may wait for its first token; None: no less
+        than for the whole answer, which is sent when it is finished."""
         deadlines = self._deadlines
         if self._side is not None:  # what it streams on the way is not waited for
-            return self._side.within_s or deadlines.total_s
-        if not self._stream:  # a whole answer is sent when it is finished
-            return deadlines.total_s
+            return self._side.within_s
+        if not self._stream:
+            return None
         first_s = first_token_s(
             endpoint,
             self._measured.get((endpoint.model, endpoint.tag)),
