@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portico.pricing import cost, upper_bound
+from portico.pricing import cache_saving, cost, upper_bound
 from portico.vocabulary import PriceOverride, Pricing, Usage
 
 INPUT_BUCKETS = (
@@ -241,3 +241,45 @@ def test_the_upper_bound_leaves_out_prices_for_longer_prompts():
 
     assert upper_bound(100, 0, pricing) == 100
     assert upper_bound(101, 0, pricing) == 5050
+
+
+CACHED = Pricing(
+    prompt_picousd=1_000,
+    completion_picousd=9_000,
+    cache_read_picousd=250,
+    cache_write_picousd=1_250,
+    cache_write_1h_picousd=2_000,
+)
+
+
+@pytest.mark.parametrize(
+    ("usage", "saved"),
+    [
+        (Usage(input_tokens=5, output_tokens=3), 0),
+        (Usage(input_tokens=5, cache_read_tokens=4), 3_000),
+        (Usage(cache_write_tokens=4), -1_000),
+        (Usage(cache_write_1h_tokens=2, cache_read_tokens=4), 1_000),
+    ],
+)
+def test_what_a_cache_saves_is_the_difference_to_no_cache(usage, saved):
+    assert cache_saving(usage, CACHED) == saved
+
+
+@given(usages, pricings, times)
+def test_without_caches_the_cost_would_be_higher_by_what_they_saved(usage, pricing, at_utc):
+    uncached = Usage(
+        input_tokens=usage.input_tokens
+        + usage.cache_read_tokens
+        + usage.cache_write_tokens
+        + usage.cache_write_1h_tokens,
+        input_audio_tokens=usage.input_audio_tokens,
+        input_video_tokens=usage.input_video_tokens,
+        output_tokens=usage.output_tokens,
+        output_audio_tokens=usage.output_audio_tokens,
+        output_image_tokens=usage.output_image_tokens,
+    )
+
+    without = cost(uncached, pricing, at_utc=at_utc).total_picousd
+
+    saved = cache_saving(usage, pricing, at_utc=at_utc)
+    assert without - saved == cost(usage, pricing, at_utc=at_utc).total_picousd

@@ -261,6 +261,9 @@ class UpstreamModelGone(UpstreamRejected):
     To do: the operator corrects `upstream_model` or `base_url`, or removes the endpoint.
     """
 
+    status = 404
+    error_type = "not_found"
+
     def __init__(self, message: str, **rest: object) -> None:
         super().__init__(message, status=404, error_type="not_found", **rest)
 

@@ -67,6 +67,29 @@ def cost(usage: Usage, pricing: Pricing, *, at_utc: str = "1200") -> Cost:
     )
 
 
+def cache_saving(usage: Usage, pricing: Pricing, *, at_utc: str = "1200") -> int:
+    """Return by how much prompt caches made `usage` cheaper, in pico-dollars.
+
+    Negative where writing to a cache cost more than reading from it saved.
+
+    >>> kimi = Pricing(prompt_picousd=1_000_000, completion_picousd=3_000_000, cache_read_picousd=500_000)
+    >>> cache_saving(Usage(input_tokens=4, cache_read_tokens=16), kimi)
+    8000000
+    """
+    uncached = msgspec.structs.replace(
+        usage,
+        input_tokens=usage.input_tokens
+        + usage.cache_read_tokens
+        + usage.cache_write_tokens
+        + usage.cache_write_1h_tokens,
+        cache_read_tokens=0,
+        cache_write_tokens=0,
+        cache_write_1h_tokens=0,
+    )
+    without, with_ = (cost(counts, pricing, at_utc=at_utc) for counts in (uncached, usage))
+    return without.prompt_picousd - with_.prompt_picousd
+
+
 def _has_parts(usage: Usage) -> bool:
     """Whether anything is counted that may have a rate of its own."""
     return bool(

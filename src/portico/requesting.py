@@ -64,7 +64,7 @@ def upstream_request(
     The proof is `seen.token` where the key was exchanged for one.
 
     Raises:
-        InvalidRequest: the conversation cannot be put into the provider's dialect.
+        UpstreamRejected: the conversation cannot be put into the provider's dialect.
         UpstreamUnavailable: the key is not in the form that the provider asks for, or
             the provider does not have the API.
     """
@@ -73,14 +73,17 @@ def upstream_request(
     foreign = seen.dialect.name != surface.name
     if endpoint.max_completion_tokens is not None and (foreign or head.max_output_tokens is None):
         quirks = msgspec.structs.replace(quirks, output_limit_tokens=endpoint.max_completion_tokens)
-    body, seen.dropped = request_between(
-        surface,
-        seen.dialect,
-        _head_for(head, endpoint),
-        endpoint.upstream_model,
-        endpoint.supported_parameters,
-        quirks,
-    )
+    try:
+        body, seen.dropped = request_between(
+            surface,
+            seen.dialect,
+            _head_for(head, endpoint),
+            endpoint.upstream_model,
+            endpoint.supported_parameters,
+            quirks,
+        )
+    except InvalidRequest as error:  # here: another provider may be told it
+        raise UpstreamRejected(error.message) from error
     added: Headers = ()
     if call.forwarded and not foreign:
         added = forwarded_to(access, call)

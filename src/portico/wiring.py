@@ -294,7 +294,7 @@ async def _demo_supply(live: Transport) -> Supply:
     """Recordings in the place of their providers, and the simulator over a real socket."""
     simulator = Simulator()
     await simulator.start()
-    recorded = {slug: PROVIDERS[slug] for slug in {row.provider for row in demo.DEMO_MODELS}}
+    recorded = _recorded_providers()
     replaying = ReplayingTransport(demo.load_demo(), match_on=demo.MATCH_ON, hint=demo.HINT)
     return Supply(
         providers={
@@ -302,7 +302,7 @@ async def _demo_supply(live: Transport) -> Supply:
             "portico": msgspec.structs.replace(_SIMULATOR, base_url=simulator.url),
         },
         secrets={slug: Secret(NO_KEY) for slug in recorded},
-        snapshot=_demo_snapshot(recorded),
+        snapshot=demo_snapshot(),
         transport=SwitchingTransport({_origin(simulator.url): live}, default=replaying),
         simulator=simulator,
     )
@@ -453,7 +453,11 @@ def _options(settings: Settings) -> GatewayOptions:
     )
 
 
-def _demo_snapshot(providers: Mapping[str, Provider]) -> CatalogSnapshot:
+def _recorded_providers() -> dict[str, Provider]:
+    return {row.provider: PROVIDERS[row.provider] for row in demo.DEMO_MODELS}
+
+
+def demo_snapshot() -> CatalogSnapshot:
     """The recorded models, each with the endpoint that was recorded, and the simulator."""
     simulator = EndpointDeclaration(
         model="portico/simulator",
@@ -462,7 +466,9 @@ def _demo_snapshot(providers: Mapping[str, Provider]) -> CatalogSnapshot:
         context_tokens=131_072,
         pricing=FREE_PRICE,
     )
-    everything = build_snapshot(catalog_data(), {**providers, "portico": _SIMULATOR}, (simulator,))
+    everything = build_snapshot(
+        catalog_data(), {**_recorded_providers(), "portico": _SIMULATOR}, (simulator,)
+    )
     served = {(row.model, row.provider) for row in demo.DEMO_MODELS}
     served.add((simulator.model, simulator.provider))
     models = {}

@@ -78,7 +78,7 @@ def test_without_keys_it_says_what_to_do(run):
     result = run()
 
     assert result.exit_code == 0
-    assert "OPENAI_API_KEY" in result.stdout
+    assert "OPENAI_API_KEY" in result.stderr
 
 
 def test_a_word_that_no_model_has_is_answered_plainly(run):
@@ -92,3 +92,19 @@ def test_bad_settings_end_with_code_3(run):
 
     assert result.exit_code == 3
     assert 'unknown key "prt"' in result.stderr
+
+
+def test_where_nothing_is_set_up_the_models_are_those_that_the_demo_serves(run):
+    table, document = run(), jsonio.loads(run("--json").stdout)
+
+    assert (table.exit_code, document["demo"]) == (0, True)
+    assert "these are the models of the demo" in table.stderr
+    assert {"moonshotai/kimi-k2-0905", "portico/simulator"} <= {m["id"] for m in document["models"]}
+    assert all(model["id"] in table.stdout for model in document["models"])
+
+
+def test_a_provider_without_models_is_no_demo(run):
+    result = run("--json", toml='[providers.mybox]\nbase_url = "http://127.0.0.1:9/v1"\n')
+
+    assert jsonio.loads(result.stdout)["models"] == []
+    assert jsonio.loads(result.stdout)["demo"] is False

@@ -82,7 +82,6 @@ def test_the_tail_takes_the_form_that_is_asked_for(tail, finish_of_usage_chunk):
     [
         b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n',
         b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\ndata: {"choi',
-        b'data: {"choices":[{"index":0,"delta":"what?"}]}\n\n',
         b'data: {"choices":5}\n\n',
         b"data: 17\n\n",
         b'data: {"choices":[{"index":0,"delta":{"content":"\xff\xfe"}}]}\n\n',
@@ -108,6 +107,7 @@ ROLE = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}
         ROLE,
         ROLE + b"data: [DONE]\n\n",
         ROLE + b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":0}}\n\n',
+        b'data: {"choices":[{"index":0,"delta":"what?"}]}\n\n',
     ],
 )
 @pytest.mark.parametrize("surface", [CHAT, MESSAGES], ids=["chat", "messages"])

@@ -22,6 +22,7 @@ HEADERS = {
     "access-control-allow-headers",
     "access-control-allow-methods",
     "access-control-allow-origin",
+    "etag",
     "access-control-expose-headers",
     "access-control-max-age",
     "allow",

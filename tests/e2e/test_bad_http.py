@@ -3,6 +3,7 @@
 import json
 import socket
 import zlib
+from http.client import HTTPConnection
 from random import Random
 
 import aiohttp
@@ -50,6 +51,17 @@ def test_a_body_of_40_mb_is_a_413_and_is_not_kept(site, chunked):
     assert site.inside.shown_by(answer) == []
     assert site.gateway.peak_mb - before_mb < 60
     assert site.gateway.counts() == counts
+
+
+def test_a_client_that_sends_everything_before_it_reads_is_told_as_well(site):
+    client = HTTPConnection("127.0.0.1", site.gateway.port, timeout=20)
+
+    client.request("POST", CHAT, bytes(40 * MB), {"authorization": f"Bearer {site.key}"})
+
+    with client.getresponse() as answer:
+        assert answer.status == 413
+        assert b"payload_too_large" in answer.read()
+    client.close()
 
 
 def test_a_body_that_is_announced_too_long_is_refused_before_it_is_sent(site):

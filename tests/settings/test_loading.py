@@ -157,7 +157,7 @@ def test_wire_profile_and_tail_come_from_the_environment(tmp_path):
         ),
         (
             '[[models]]\nid = "a/b"\nprovider = "grok"\n',
-            'portico.toml:3: [[models]] "provider": not known (did you mean "groq"?)',
+            'portico.toml:3: [[models]] "provider": "grok" is not known (did you mean "groq"?)',
         ),
         (
             '[[models]]\nid = "a/b:free"\nprovider = "groq"\n',

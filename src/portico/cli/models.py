@@ -12,9 +12,14 @@ from portico.catalog import build_snapshot
 from portico.money import picousd_to_decimal_text
 from portico.settings import ConfigError, load_settings, resolve_providers
 from portico.vocabulary import CatalogSnapshot, Endpoint, Model, Pricing
+from portico.wiring import demo_snapshot
 
 _TOKENS_PER_PRICE = 1_000_000
 _UNKNOWN = "-"
+_DEMO = (
+    "No provider key was found and no server is set up: these are the models of the demo.\n"
+    "Set for example OPENAI_API_KEY or GROQ_API_KEY, or describe a server in portico.toml."
+)
 
 
 @click.command()
@@ -26,7 +31,8 @@ def models(words: tuple[str, ...], path: str | None, as_json: bool) -> None:
 
     With WORDs, only models whose slug contains all of them. Prices are USD per
     million tokens. No network is used, so models of local servers that
-    `portico up` would find by itself are not in the list.
+    `portico up` would find by itself are not in the list. Where nothing is set up,
+    the models are those of the demo.
     """
     try:
         settings = load_settings(environ=os.environ, path=path)
@@ -38,10 +44,14 @@ def models(words: tuple[str, ...], path: str | None, as_json: bool) -> None:
         click.echo(f"warning: {warning}", err=True)
     data = resources.files("portico").joinpath("data/catalog.json").read_bytes()
     snapshot = build_snapshot(data, resolved.providers, settings.models)
+    is_demo = not resolved.providers
+    if is_demo:
+        click.echo(_DEMO, err=True)
+        snapshot = demo_snapshot()
     wanted = [word.lower() for word in words]
     found = [m for slug, m in snapshot.models.items() if all(word in slug for word in wanted)]
     if as_json:
-        click.echo(jsonio.dumps(_document(snapshot, found)).decode())
+        click.echo(jsonio.dumps(_document(snapshot, found, is_demo=is_demo)).decode())
     elif found:
         click.echo(_table(found))
         noun = "model" if len(found) == 1 else "models"
@@ -49,16 +59,14 @@ def models(words: tuple[str, ...], path: str | None, as_json: bool) -> None:
     elif snapshot.models:
         click.echo(f"None of the {len(snapshot.models)} models is named so.")
     else:
-        click.echo(
-            "No models: no provider key was found and no server is set up.\n"
-            "Set for example OPENAI_API_KEY or GROQ_API_KEY, or describe a server in portico.toml."
-        )
+        click.echo("No models: the providers there are have none. Describe one under [[models]].")
 
 
-def _document(snapshot: CatalogSnapshot, found: list[Model]) -> dict[str, Any]:
+def _document(snapshot: CatalogSnapshot, found: list[Model], *, is_demo: bool) -> dict[str, Any]:
     """The stable JSON form: per endpoint, prices in USD per token as exact decimal strings."""
     return {
         "version": snapshot.version,
+        "demo": is_demo,
         "models": [
             {
                 "id": model.slug,

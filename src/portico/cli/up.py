@@ -146,9 +146,13 @@ def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
+    except socket.gaierror as error:
+        raise OSError(
+            f"{host} is not an address: {error.strerror}. Choose one of this machine's with --host."
+        ) from None
     except OSError as error:
         raise OSError(
-            f"cannot listen on {host}:{port}: {error.strerror}. "
+            f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. "
             "Choose another port with --port or PORTICO_PORT."
         ) from None
     listener.setblocking(False)  # the socket's own signature

@@ -14,12 +14,18 @@ import msgspec
 from portico.dialects.base import RawFields
 from portico.dialects.hygiene import check_json
 from portico.errors import InvalidRequest
-from portico.jsonio import JsonError, loads
+from portico.jsonio import JsonError, JsonObject, loads
 
 Body = TypeVar("Body")
 
 _SESSION_ID_CHARS = 256
+_METADATA_PAIRS, _METADATA_NAME_CHARS, _METADATA_TEXT_CHARS = 16, 64, 512
 _MOST_TOKENS = 100_000_000  # above what any model can write: a mistake, not a wish
+
+_HALF = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 
 decode_fields = msgspec.json.Decoder(RawFields).decode
 """The top-level fields of a JSON object with their exact bytes."""
@@ -50,8 +56,16 @@ def read_body(
     except RecursionError:
         raise too_deep() from None
     except JsonError as error:
-        raise InvalidRequest(f"The request body is not valid JSON: {error}") from None
+        raise InvalidRequest(f"The request body is not valid JSON: {_fault(body, error)}") from None
     return fields, typed
+
+
+def _fault(body: bytes, error: Exception) -> str:
+    """What is wrong; the decoder calls half of a surrogate pair a truncation."""
+    half = _HALF.search(body) if b"\\ud" in body.lower() else None
+    if half is None:
+        return str(error)
+    return f"the escape {half[0][-6:].decode()} (byte {half.end() - 6}) is half a character."
 
 
 def too_deep() -> InvalidRequest:
@@ -85,6 +99,20 @@ def check_session_id(session_id: str | None) -> None:
     """
     if session_id is not None and len(session_id) > _SESSION_ID_CHARS:
         raise InvalidRequest(f"session_id: at most {_SESSION_ID_CHARS} characters")
+
+
+def check_metadata(metadata: JsonObject) -> None:
+    """
+    Raises:
+        InvalidRequest: there are more or longer pairs than OpenRouter takes.
+    """
+    if len(metadata) > _METADATA_PAIRS:
+        raise InvalidRequest(f"metadata: at most {_METADATA_PAIRS} pairs, got {len(metadata)}")
+    for name, value in metadata.items():
+        if len(name) > _METADATA_NAME_CHARS:
+            raise InvalidRequest(f"metadata: a name has at most {_METADATA_NAME_CHARS} characters")
+        if isinstance(value, str) and len(value) > _METADATA_TEXT_CHARS:
+            raise InvalidRequest(f"metadata.{name}: at most {_METADATA_TEXT_CHARS} characters")
 
 
 def check_output_cap(name: str, value: float | None) -> None:

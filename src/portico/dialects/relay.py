@@ -26,6 +26,7 @@ from portico.vocabulary import (
 )
 
 _UNREADABLE = (*JsonError, *ShapeError)
+_chars = str.__len__  # of a text: a TypeError for what an upstream put in the place of one
 
 
 class StreamRelay:
@@ -150,15 +151,17 @@ class StreamRelay:
 
     def _note(self, event: StreamEvent) -> None:
         if isinstance(event, TextDelta):
-            self.output_chars += len(event.text)
+            self.output_chars += _chars(event.text)
         elif isinstance(event, ToolCallDelta):
-            self.output_chars += len(event.arguments)
+            self.output_chars += _chars(event.arguments)
             call = self.tool_calls.setdefault((event.choice, event.index), [""])
             call.append(event.arguments)
         elif isinstance(event, ToolCallStart):
+            if not (_chars(event.id) and _chars(event.name)):
+                raise ValueError("a tool call without a name")
             self.tool_calls[event.choice, event.index] = [event.name]
         elif isinstance(event, ReasoningDelta):
-            self.output_chars += len(event.item.text or event.item.summary or "")
+            self.output_chars += _chars(event.item.text or event.item.summary or "")
         elif isinstance(event, StreamUsage):
             self.usage = event.usage
             self.service_tier = event.service_tier or self.service_tier

@@ -24,6 +24,13 @@ def arguments_object(text: str, *, wrapper: str) -> JsonObject:
     return parsed if isinstance(parsed, dict) else {wrapper: parsed}
 
 
+def id_text(value: object) -> str | None:
+    """An id as text; some hosts number their calls. None: it has none."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value else None
+
+
 def made_up_id(seed: str) -> str:
     """An id for a call that has none: the same for the same seed."""
     return "call_" + hashlib.sha256(seed.encode()).hexdigest()[:24]

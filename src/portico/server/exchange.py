@@ -1,10 +1,14 @@
 """One request and its answer on the server's side: head and first data leave in one write."""
 
+import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 _BODILESS = frozenset({204, 304})
+_LINGER_S = 5.0
+"""How long a client may go on sending a body that was refused: one that is cut off at once
+often never reads the refusal. What it sends is thrown away."""
 
 
 class Exchange(RequestResponseCycle):
@@ -76,7 +80,9 @@ class Exchange(RequestResponseCycle):
         if not more:
             self.response_complete = True
             self.message_event.set()
-            if not self.keep_alive:
+            if not self.keep_alive and self.more_body:
+                asyncio.get_running_loop().call_later(_LINGER_S, self.transport.close)
+            elif not self.keep_alive:
                 self.transport.close()
             self.on_response()
 

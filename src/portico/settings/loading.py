@@ -446,8 +446,9 @@ def _models(
             raise source.fail((*path, "id"), section, '"id": ends in a reserved suffix')
         known = [*PROVIDERS, *providers]
         if values["provider"] not in known:
-            hint = did_you_mean(values["provider"], known)
-            raise source.fail((*path, "provider"), section, f'"provider": not known{hint}')
+            named = values["provider"]
+            told = f'"provider": "{named}" is not known{did_you_mean(named, known)}'
+            raise source.fail((*path, "provider"), section, told)
         tag = values.get("tag")
         if tag is not None and not _is_tag(tag, values["provider"]):
             raise source.fail(

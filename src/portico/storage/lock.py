@@ -31,7 +31,10 @@ class DataDirLock:
                 self._data_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
         except OSError as error:
-            raise StorageError(f"cannot use {self._data_dir}: {error.strerror}") from error
+            raise StorageError(
+                f"cannot use {self._data_dir} for data: {error.strerror}. Choose another directory "
+                "with --data-dir or PORTICO_DATA_DIR."
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

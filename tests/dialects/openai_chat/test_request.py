@@ -61,6 +61,11 @@ def sent(fields: dict, *, supported=frozenset(), quirks=None) -> dict:
         (body(provider=["groq"]), "^provider: "),
         (body(session_id="x" * 257), "^session_id: "),
         (body(reasoning={"effort": "enormous"}), r"^reasoning\.effort: "),
+        (body(preset="mine"), "^preset: "),
+        (body(metadata="x"), "^metadata: "),
+        (body(metadata={str(n): "x" for n in range(17)}), "^metadata: at most 16 pairs, got 17"),
+        (body(metadata={"n" * 65: "x"}), "^metadata: a name has at most 64"),
+        (body(metadata={"n": "x" * 513}), r"^metadata\.n: at most 512"),
         (body(reasoning={"effort": "low"}, reasoning_effort="high"), "^reasoning_effort: differs"),
     ],
 )
@@ -125,6 +130,9 @@ def test_media_are_counted_by_kind_and_size():
         ({"stream_options": {"include_usage": False}}, {}),
         ({"reasoning": {"effort": "high"}}, {}),
         ({"include_reasoning": True}, {}),
+        ({"structured_outputs": True, "debug": {}, "metadata": {"a": "b"}, "speed": "fast"}, {}),
+        ({"service_tier": "fast"}, {"service_tier": "priority"}),
+        ({"service_tier": "flex"}, {"service_tier": "flex"}),
     ],
 )
 def test_own_fields_stay_here_and_unknown_ones_travel(fields, received):
@@ -146,6 +154,40 @@ def test_streams_always_ask_for_usage():
         ("reasoning_effort", {"reasoning": {"enabled": True}}, {"reasoning_effort": "medium"}),
         ("reasoning_effort", {"reasoning_effort": "high"}, {"reasoning_effort": "high"}),
         ("reasoning_effort", {"reasoning": {"exclude": True}}, {}),
+        ("reasoning_effort", {"reasoning": {"effort": "max"}}, {"reasoning_effort": "high"}),
+        ("reasoning_effort", {"reasoning_effort": "minimal"}, {"reasoning_effort": "low"}),
+        ("reasoning_effort", {"reasoning": {"effort": "none"}}, {"reasoning_effort": "none"}),
+        (
+            "reasoning_effort",
+            {"reasoning": {"max_tokens": 2000}, "max_tokens": 10_000},
+            {"reasoning_effort": "low", "max_tokens": 10_000},
+        ),
+        (
+            "reasoning_effort",
+            {"reasoning": {"max_tokens": 5500}, "max_completion_tokens": 10_000},
+            {"reasoning_effort": "medium", "max_tokens": 10_000},
+        ),
+        (
+            "reasoning_effort",
+            {"reasoning": {"max_tokens": 9000}, "max_tokens": 10_000},
+            {"reasoning_effort": "high", "max_tokens": 10_000},
+        ),
+        (
+            "enable_thinking",
+            {"reasoning": {"effort": "high"}, "max_tokens": 10_000},
+            {"enable_thinking": True, "thinking_budget": 8000, "max_tokens": 10_000},
+        ),
+        (
+            "enable_thinking",
+            {"reasoning_effort": "minimal", "max_tokens": 4000},
+            {"enable_thinking": True, "thinking_budget": 1024, "max_tokens": 4000},
+        ),
+        (
+            "enable_thinking",
+            {"reasoning": {"max_tokens": 9000}, "max_tokens": 5000},
+            {"enable_thinking": True, "thinking_budget": 4999, "max_tokens": 5000},
+        ),
+        ("enable_thinking", {"reasoning": {"effort": "high"}}, {"enable_thinking": True}),
         ("thinking", {"reasoning": {"effort": "none"}}, {"thinking": {"type": "disabled"}}),
         ("thinking", {"reasoning": {"max_tokens": 99}}, {"thinking": {"type": "enabled"}}),
         ("enable_thinking", {"reasoning": {"enabled": False}}, {"enable_thinking": False}),
@@ -154,6 +196,23 @@ def test_streams_always_ask_for_usage():
 )
 def test_the_wish_to_think_is_spelt_as_the_provider_takes_it(field, fields, received):
     assert sent(fields, quirks=Quirks(reasoning_field=field)) == {"messages": USER, **received}
+
+
+@pytest.mark.parametrize("model", ["gpt-5.2", "openai/gpt-5", "o3", "gemini-3-flash"])
+def test_models_with_more_levels_keep_the_one_that_was_wished_for(model):
+    head = read_head(body(reasoning={"effort": "minimal"}))
+
+    raw, _ = upstream_body(head, model, frozenset(), Quirks(reasoning_field="reasoning_effort"))
+
+    assert json.loads(raw)["reasoning_effort"] == "minimal"
+
+
+def test_without_a_cap_of_the_client_the_endpoints_own_decides_on_the_budget():
+    quirks = Quirks(reasoning_field="enable_thinking", output_limit_tokens=400_000)
+
+    received = sent({"reasoning": {"effort": "medium"}}, quirks=quirks)
+
+    assert received["thinking_budget"] == 128_000
 
 
 def test_parameters_the_endpoint_does_not_take_are_dropped_and_named():
@@ -205,6 +264,8 @@ def test_every_recorded_request_is_understood_and_keeps_its_conversation():
             continue
         if not request.get("model") and not request.get("models"):
             continue  # a preset or an account's default model decides there
+        if "preset" in request or '"openrouter:' in json.dumps(request):
+            continue  # refused here
         head = read_head(json.dumps(request).encode())
         received = json.loads(upstream_body(head, "up", frozenset(), Quirks())[0])
         assert head.stream == bool(request.get("stream")), record["id"]

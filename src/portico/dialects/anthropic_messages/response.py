@@ -102,7 +102,7 @@ class _Content:
     def add(self, block: JsonObject) -> None:
         match block["type"]:
             case "text":
-                self._text(block["text"], block.get("citations") or ())
+                self._text(block["text"] or "", block.get("citations") or ())
             case "thinking" | "redacted_thinking":
                 if (item := decode_block(block)) is not None:
                     self.reasoning.append(item)

@@ -11,7 +11,7 @@ from portico.dialects.cohere_chat.thinking import TOOL_PLAN, plan_of, thoughts_o
 from portico.dialects.cohere_chat.usage import decode_usage, encode_usage
 from portico.dialects.fields import text_of
 from portico.dialects.finish import finish_reason
-from portico.dialects.tool_calls import arguments_text
+from portico.dialects.tool_calls import arguments_text, id_text, made_up_id
 from portico.jsonio import JsonObject, dumps
 from portico.money import usd_number
 from portico.vocabulary import (
@@ -58,7 +58,10 @@ def _choice(body: JsonObject, message: JsonObject) -> Choice:
     reasoning = [Reasoning(text=text) for text in ("".join(thoughts),) if text]
     if plan := message.get("tool_plan"):
         reasoning.insert(0, Reasoning(text=plan, id=TOOL_PLAN))
-    calls = tuple(_call(call) for call in message.get("tool_calls") or ())
+    calls = tuple(
+        _call(call, f"{body.get('id')}:{n}")
+        for n, call in enumerate(message.get("tool_calls") or ())
+    )
     cited = citation_fields(message.get("citations") or (), starts)
     native = body.get("finish_reason")
     text = "".join(texts)
@@ -80,12 +83,16 @@ def _blocks(content: Any) -> list[JsonObject]:
     return content or []
 
 
-def _call(body: JsonObject) -> ToolCall:
+def _call(body: JsonObject, seed: str) -> ToolCall:
     function = body["function"]
     arguments = arguments_text(function.get("arguments"))
     if arguments in {None, "", "null"}:  # a call without arguments has been seen as "null"
         arguments = "{}"
-    return ToolCall(id=body["id"], name=function["name"], arguments=arguments or "{}")
+    return ToolCall(
+        id=id_text(body.get("id")) or made_up_id(seed),
+        name=function["name"],
+        arguments=arguments or "{}",
+    )
 
 
 def decode_logprobs(items: Any) -> JsonFields | None:

@@ -6,8 +6,8 @@ encoding again is the identity on meaning: a test does it to every recorded
 request.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from portico.dialects.base import PARAMETERS, Quirks, RequestHead
 from portico.dialects.checks import misshapen
@@ -15,6 +15,7 @@ from portico.dialects.fields import list_of, raw, rest_of
 from portico.dialects.openai_chat.portable import portable
 from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item
 from portico.dialects.openai_chat.request import GATEWAY_FIELDS, finish_body
+from portico.dialects.plugins import WEB, WEB_SEARCH, check_plugins, is_wanted
 from portico.dialects.reasoning import visible_text
 from portico.errors import InvalidRequest, UpstreamRejected
 from portico.jsonio import JsonObject, ShapeError, dumps, loads
@@ -34,6 +35,8 @@ from portico.vocabulary import (
     Unknown,
     Video,
 )
+
+Read = TypeVar("Read")
 
 # Scalars that are the same on both sides and need no thought.
 _PLAIN = (
@@ -73,12 +76,12 @@ def decode_request(head: RequestHead) -> ChatRequest:
         InvalidRequest: a message or a tool is not shaped as its type asks.
     """
     body = {name: loads(raw) for name, raw in head.fields.items()}
+    messages = _messages(body)
+    tools = (*_each("tools", body.get("tools"), _tool), *_searches(head))
     try:
-        messages = _messages(body)
-        tools = tuple(_tool(tool) for tool in body.get("tools") or ())
         choice, tools = _tool_choice(body.get("tool_choice"), tools)
     except ShapeError as error:
-        raise InvalidRequest(f"messages or tools cannot be read: {misshapen(error)}") from None
+        raise InvalidRequest(f"tool_choice: {misshapen(error)}") from None
     stop = body.get("stop")
     plain: dict[str, Any] = {name: body.get(name) for name in _PLAIN}
     return ChatRequest(
@@ -143,13 +146,41 @@ def _shared_extras(extra: Mapping[str, Any]) -> JsonObject:
     return shared
 
 
+def _searches(head: RequestHead) -> Iterator[Tool]:
+    """The plugin `web` as the tool that it became: providers that search run it themselves.
+
+    Raises:
+        UpstreamRejected: another plugin cannot be had.
+    """
+    check_plugins(head.fields)
+    if is_wanted(head.fields, WEB):
+        yield Tool(name=WEB_SEARCH, type=WEB_SEARCH)
+
+
 def _messages(body: JsonObject) -> tuple[Message, ...]:
     messages = body.get("messages")
     if not messages:
         prompt = body["prompt"]
         text = prompt if isinstance(prompt, str) else "\n".join(prompt)
         return (Message(role="user", parts=(Text(text=text),)),)
-    return tuple(_message(message) for message in messages)
+    return _each("messages", messages, _message)
+
+
+def _each(path: str, items: Sequence[Any] | None, read: Callable[[Any], Read]) -> tuple[Read, ...]:
+    """Read every item of a list.
+
+    Raises:
+        InvalidRequest: one of them cannot be read; the message begins with its path.
+    """
+    done: list[Read] = []
+    for place, item in enumerate(items or ()):
+        try:
+            done.append(read(item))
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{path}.{place}.{error.message}") from None
+        except ShapeError as error:
+            raise InvalidRequest(f"{path}.{place}: {misshapen(error)}") from None
+    return tuple(done)
 
 
 def _message(body: JsonObject) -> Message:
@@ -158,7 +189,7 @@ def _message(body: JsonObject) -> Message:
         role="tool" if role == "function" else role,
         parts=_parts(body.get("content")),
         name=body.get("name"),
-        tool_calls=tuple(_tool_call(call) for call in body.get("tool_calls") or ()),
+        tool_calls=_each("tool_calls", body.get("tool_calls"), _tool_call),
         tool_call_id=body.get("tool_call_id"),
         reasoning=tuple(decode_reasoning(body)),
         refusal=body.get("refusal"),
@@ -172,7 +203,7 @@ def _parts(content: str | Sequence[Any] | None) -> tuple[Part, ...]:
         return ()
     if isinstance(content, str):
         return (Text(text=content),)
-    return tuple(_part(part) for part in content)
+    return _each("content", content, _part)
 
 
 def _part(part: str | JsonObject) -> Part:

@@ -14,6 +14,7 @@ import msgspec
 from portico.dialects.base import PARAMETERS, Quirks, RawFields, RequestHead
 from portico.dialects.checks import (
     asked_models,
+    check_metadata,
     check_output_cap,
     check_session_id,
     prompt_bytes,
@@ -21,8 +22,9 @@ from portico.dialects.checks import (
 )
 from portico.dialects.fields import finished_body, raw
 from portico.dialects.openai_chat.reasoning import decode_reasoning
+from portico.dialects.plugins import WEB, check_plugins, is_wanted, no_search, server_tools
 from portico.dialects.reasoning import nearest_effort
-from portico.errors import InvalidRequest
+from portico.errors import InvalidRequest, UpstreamRejected
 from portico.jsonio import JsonObject, loads
 
 Number = int | float
@@ -30,12 +32,17 @@ Number = int | float
 GATEWAY_FIELDS = (
     "models", "route", "provider", "plugins", "preset", "transforms", "usage", "session_id",
     "trace", "debug", "metadata", "include_reasoning", "cache_control", "prompt",
+    "structured_outputs", "speed",
 )  # fmt: skip
 """What this gateway understands itself and no provider is sent."""
 _MARK = re.compile(
     rb'"(?:cache_control"|reasoning|annotations"|images"|content_parts"|output_items"|citations"|is_error")'
 )
 _GATEWAY_FIELDS = frozenset(GATEWAY_FIELDS)
+_FOR_GATEWAYS = frozenset({"plugins", "transforms", "cache_control", "structured_outputs", "speed"})
+_TIERS = {b'"fast"': raw("priority"), b'"standard"': raw("default")}
+"""Names of service tiers that providers do not know, and the ones they do."""
+_NO_OPTIONS = msgspec.Raw(b"{}")
 _NOTHING: frozenset[str] = frozenset()
 # spelt in another way, not dropped
 _NEVER_DROPPED = frozenset(
@@ -54,6 +61,11 @@ _MODALITY = {
     "file": "file",
 }
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_PERCENT = {"max": 95, "xhigh": 95, "high": 80, "medium": 50, "low": 20, "minimal": 10}
+_CLASSIC = {"max": "high", "xhigh": "high", "minimal": "low"}
+"""What the levels are to hosts of open models, which know three."""
+_KNOWS_ALL_LEVELS = re.compile(r"(?:^|[/.])(?:gpt-\d|o\d|codex-|gemini)")
+_LEAST_BUDGET_TOKENS, _MOST_BUDGET_TOKENS = 1024, 128_000
 _TRUE = msgspec.Raw(b"true")
 _INCLUDE_USAGE = msgspec.Raw(b'{"include_usage":true}')
 _Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -80,6 +92,11 @@ class _Reasoning(msgspec.Struct):
     enabled: bool | None = None
 
 
+class _Plugin(msgspec.Struct):
+    id: str
+    enabled: bool | None = None
+
+
 class _Body(msgspec.Struct):
     """The fields this gateway understands, with the types it insists on."""
 
@@ -102,12 +119,14 @@ class _Body(msgspec.Struct):
     reasoning_effort: _Effort | None = None
     include_reasoning: bool | None = None
     provider: JsonObject | None = None
+    plugins: list[_Plugin] | None = None
+    preset: str | None = None
+    metadata: JsonObject | None = None
     user: str | None = None
     session_id: str | None = None
 
 
 _decode_body = msgspec.json.Decoder(_Body).decode
-_decode_cap = msgspec.json.Decoder(Number | None).decode
 
 
 def read_head(body: bytes) -> RequestHead:
@@ -150,6 +169,10 @@ def _check(body: _Body) -> None:
     if body.models is not None and len(body.models) > 10:
         raise InvalidRequest("models: at most 10 models can be named")
     check_session_id(body.session_id)
+    if body.metadata:
+        check_metadata(body.metadata)
+    if body.preset is not None:
+        raise InvalidRequest("preset: this gateway has no presets")
     wish = body.reasoning.effort if body.reasoning else None
     if wish and body.reasoning_effort and wish != body.reasoning_effort:
         raise InvalidRequest("reasoning_effort: differs from reasoning.effort; send one of them")
@@ -188,11 +211,32 @@ def upstream_body(
     """
     fields = dict(head.fields)
     fields["model"] = raw(model)
+    if quirks.reasoning_field != "reasoning":
+        _check_served(fields, supported)
     if "messages" not in fields or bytes(fields["messages"]) == b"null":
         fields["messages"] = _prompt_as_message(fields["prompt"])
     return finish_body(
         fields, head.parameters, supported, quirks, stream=head.stream, marked=head.marked
     )
+
+
+def _check_served(fields: RawFields, supported: frozenset[str]) -> None:
+    """Refuse what a provider that is no gateway cannot be asked for; never in silence.
+
+    Raises:
+        UpstreamRejected: a plugin or a tool that nobody runs here.
+    """
+    for place, name in server_tools(fields.get("tools")):
+        raise UpstreamRejected(
+            f"tools.{place}: nobody runs a tool of type {name[:60]} at this provider"
+        )
+    if "plugins" not in fields:
+        return
+    check_plugins(fields)
+    if is_wanted(fields, WEB):
+        if "web_search_options" not in supported:
+            raise no_search("plugins")
+        fields.setdefault("web_search_options", _NO_OPTIONS)
 
 
 def finish_body(
@@ -213,8 +257,10 @@ def finish_body(
     if "reasoning" in fields or "reasoning_effort" in fields:
         _set_reasoning(fields, quirks)
     for name in fields.keys() & _GATEWAY_FIELDS:
-        if not (native and name in {"plugins", "transforms", "cache_control"}):
+        if not (native and name in _FOR_GATEWAYS):
             del fields[name]
+    if not native and (tier := fields.get("service_tier")) is not None:
+        fields["service_tier"] = _TIERS.get(bytes(tier), tier)
     if marked and not native:
         _strip_message_fields(fields, quirks)
     _set_output_cap(fields, quirks)
@@ -253,45 +299,66 @@ def _set_stream(fields: RawFields, quirks: Quirks, *, stream: bool) -> None:
 
 def _set_reasoning(fields: RawFields, quirks: Quirks) -> None:
     """The wish to think, as the provider takes it; dropped where it takes none."""
-    wish = fields.pop("reasoning", None)
-    effort = fields.pop("reasoning_effort", None)
+    sent, sent_effort = fields.pop("reasoning", None), fields.pop("reasoning_effort", None)
     if quirks.reasoning_field == "reasoning":
-        if wish is not None:
-            fields["reasoning"] = wish
-        if effort is not None:
-            fields["reasoning_effort"] = effort
+        if sent is not None:
+            fields["reasoning"] = sent
+        if sent_effort is not None:
+            fields["reasoning_effort"] = sent_effort
         return
-    level = loads(effort) if effort is not None else None
-    if level is None and wish is not None:
-        asked = msgspec.json.decode(wish, type=_Reasoning | None) or _Reasoning()
-        level = _level(asked, _cap_tokens(fields))
+    wish = msgspec.json.decode(sent, type=_Reasoning | None) if sent is not None else None
+    wish = wish or _Reasoning()
+    effort = loads(sent_effort) if sent_effort is not None else None
+    effort = effort or wish.effort
+    level = effort or _level(wish, _cap_tokens(fields, quirks))
     if level is None or quirks.reasoning_field is None:
         return
     if quirks.reasoning_field == "reasoning_effort":
-        fields["reasoning_effort"] = raw(level)
+        known = level if _KNOWS_ALL_LEVELS.search(_model(fields)) else _CLASSIC.get(level, level)
+        fields["reasoning_effort"] = raw(known)
     elif quirks.reasoning_field == "thinking":
         fields["thinking"] = raw({"type": "disabled" if level == "none" else "enabled"})
     elif quirks.reasoning_field == "enable_thinking":
         fields["enable_thinking"] = raw(level != "none")
+        budget = _budget_tokens(wish, effort, _cap_tokens(fields, quirks))
+        if budget is not None:
+            fields["thinking_budget"] = raw(budget)
 
 
-def _level(wish: _Reasoning, cap_tokens: Number | None) -> str | None:
-    """The effort a wish amounts to; of a token budget, the nearest (contract/chat 1.4)."""
-    if wish.effort is not None:
-        return wish.effort
-    if wish.enabled is False:
-        return "none"
+def _level(wish: _Reasoning, cap_tokens: int | None) -> str | None:
+    """The effort a wish without one amounts to: for a budget the nearest by its share."""
     if wish.max_tokens:
         return nearest_effort(wish.max_tokens, cap_tokens)
-    return "medium" if wish.enabled else None
-
-
-def _cap_tokens(fields: RawFields) -> Number | None:
-    for name in ("max_completion_tokens", "max_tokens"):
-        if (cap := fields.get(name)) is not None:
-            tokens: Number | None = _decode_cap(cap)
-            return tokens
+    if wish.enabled is not None:
+        return "medium" if wish.enabled else "none"
     return None
+
+
+def _budget_tokens(wish: _Reasoning, effort: str | None, cap_tokens: int | None) -> int | None:
+    """Tokens to think with, always fewer than the whole answer may have (contract/chat 1.4).
+
+    None: nothing was said of how much, or there is no room for the least.
+    """
+    if wish.max_tokens and effort is None:
+        wanted = int(wish.max_tokens)
+    elif effort in _PERCENT and cap_tokens is not None:
+        wanted = max(cap_tokens * _PERCENT[effort] // 100, _LEAST_BUDGET_TOKENS)
+    else:
+        return None
+    budget = min(wanted, _MOST_BUDGET_TOKENS, (cap_tokens or _MOST_BUDGET_TOKENS + 1) - 1)
+    return budget if budget > 0 else None
+
+
+def _cap_tokens(fields: RawFields, quirks: Quirks) -> int | None:
+    """What the answer may have in all: the client's cap, else the endpoint's."""
+    for name in ("max_completion_tokens", "max_tokens"):
+        if (cap := loads(fields.get(name, b"null"))) is not None:
+            return int(cap)
+    return quirks.output_limit_tokens
+
+
+def _model(fields: RawFields) -> str:
+    return str(loads(fields.get("model", b"null"))).lower()
 
 
 def _strip_message_fields(fields: RawFields, quirks: Quirks) -> None:

@@ -1,29 +1,42 @@
 """Whole answers of the OpenAI chat family: any provider's in, OpenRouter's out."""
 
-from portico.dialects.answers import empty_answer, read_answer
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from portico.dialects.answers import empty_answer, read_answer, unreadable_answer, with_texts
 from portico.dialects.base import Envelope, Quirks
 from portico.dialects.failures import classify
 from portico.dialects.fields import text_of
 from portico.dialects.finish import finish_reason
-from portico.dialects.openai_chat.annotations import clean_annotation
+from portico.dialects.gathering import gathered
+from portico.dialects.healing import healed
+from portico.dialects.openai_chat.pieces import (
+    annotations_of,
+    images_of,
+    index_of,
+    logprobs_of,
+    native_reason,
+)
 from portico.dialects.openai_chat.reasoning import (
-    decode_reasoning,
+    answered_reasoning,
     encode_item,
     split_content,
 )
 from portico.dialects.openai_chat.shortcut import text_answer
-from portico.dialects.openai_chat.tool_calls import called_function
+from portico.dialects.openai_chat.stream_in import ChunkDecoder
+from portico.dialects.openai_chat.tool_calls import called_function, called_name, calls_of
 from portico.dialects.openai_chat.usage import decode_usage, encode_usage, find_usage
+from portico.dialects.plugins import HEALING, is_wanted
 from portico.dialects.reasoning import merge, visible_text
-from portico.dialects.tool_calls import arguments_text, made_up_id
-from portico.jsonio import JsonObject, dumps
-from portico.vocabulary import (
-    ChatResponse,
-    Choice,
-    Cost,
-    ToolCall,
-    Usage,
-)
+from portico.dialects.tool_calls import arguments_text, id_text, made_up_id
+from portico.jsonio import JsonError, JsonObject, ShapeError, dumps
+from portico.sse import SSEParser
+from portico.vocabulary import ChatResponse, Choice, Cost, StreamEvent, ToolCall, Usage
+
+_LEADING_BYTES = 64  # that may be blank before an event
+_EVENTS = (b"data:", b"event:", b": ")
 
 _BODY_FIELDS = frozenset(
     {
@@ -37,7 +50,7 @@ _CHOICE_FIELDS = frozenset(
 _MESSAGE_FIELDS = frozenset(
     {
         "role", "content", "refusal", "reasoning", "reasoning_content", "reasoning_details",
-        "tool_calls", "annotations", "images", "audio",
+        "reasoning_text", "thinking", "tool_calls", "annotations", "images", "audio",
     }
 )  # fmt: skip
 
@@ -52,7 +65,22 @@ def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
         answer = text_answer(body, reasoning_outside_completion=quirks.reasoning_outside_completion)
         if answer is not None:
             return answer
+    if body[:_LEADING_BYTES].lstrip().startswith(_EVENTS):
+        return _streamed(body, quirks)
     return read_answer(body, quirks, _response)
+
+
+def _streamed(body: bytes, quirks: Quirks) -> ChatResponse:
+    """The answer of a host that streams unasked, or under the content type of JSON."""
+    decoder, parser = ChunkDecoder(quirks, hashlib.sha256(body).hexdigest()), SSEParser()
+    events: list[StreamEvent] = []
+    try:
+        for event in (*parser.feed(body), *parser.close()):
+            events += decoder.feed(event)
+        response = with_texts(gathered([*events, *decoder.close()]))
+    except (*JsonError, *ShapeError) as error:
+        raise unreadable_answer() from error
+    return msgspec.structs.replace(response, extra=decoder.extra or None)
 
 
 def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
@@ -63,40 +91,52 @@ def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
         raise classify(None, {}, body)
     usage = find_usage(body)
     outside = quirks.reasoning_outside_completion
-    read = tuple(_choice(item, n, str(body.get("id"))) for n, item in enumerate(choices))
+    read = _choices(choices, str(body.get("id")))
+    fingerprint = body.get("system_fingerprint")
     return ChatResponse(
         choices=read,
         upstream_id=text_of(body.get("id")),
         upstream_model=text_of(body.get("model")),
-        system_fingerprint=body.get("system_fingerprint"),
+        system_fingerprint=fingerprint if isinstance(fingerprint, str) else None,
         service_tier=text_of(body.get("service_tier")),
         usage=decode_usage(usage, reasoning_outside_completion=outside) if usage else None,
         extra=_unknown(body, _BODY_FIELDS),
     )
 
 
-def _choice(body: JsonObject, position: int, id_seed: str) -> Choice:
+def _choices(choices: Sequence[JsonObject], id_seed: str) -> tuple[Choice, ...]:
+    """The answers, each under a number of its own."""
+    numbers = [index_of(item.get("index"), n) for n, item in enumerate(choices)]
+    if len(set(numbers)) < len(numbers):
+        numbers = list(range(len(choices)))
+    return tuple(
+        _choice(item, number, id_seed) for item, number in zip(choices, numbers, strict=True)
+    )
+
+
+def _choice(body: JsonObject, number: int, id_seed: str) -> Choice:
     message = body.get("message") or body.get("delta") or {}
     text, thoughts, others = split_content(message.get("content"))
     calls = tuple(
-        _tool_call(call, f"{id_seed}:{position}:{n}")
-        for n, call in enumerate(message.get("tool_calls") or ())
+        _tool_call(call, f"{id_seed}:{number}:{n}")
+        for n, call in enumerate(calls_of(message.get("tool_calls")))
     )
-    native = body.get("finish_reason")
+    native = native_reason(body.get("finish_reason"))
     extra = _unknown(message, _MESSAGE_FIELDS)
     if others:
         extra = {**(extra or {}), "content_parts": others}
     spoke = text if text or not calls else None
+    audio = message.get("audio")
     return Choice(
-        index=body.get("index", position),
+        index=number,
         content=spoke if spoke is not None or calls else "",
-        refusal=message.get("refusal") or None,
-        reasoning=tuple(merge([*thoughts, *decode_reasoning(message)])),
+        refusal=text_of(message.get("refusal")),
+        reasoning=tuple(merge([*thoughts, *answered_reasoning(message)])),
         tool_calls=calls,
-        annotations=tuple(map(clean_annotation, message.get("annotations") or ())),
-        images=tuple(message.get("images") or ()),
-        audio=message.get("audio"),
-        logprobs=body.get("logprobs"),
+        annotations=tuple(annotations_of(message.get("annotations"))),
+        images=tuple(images_of(message.get("images"))),
+        audio=audio if isinstance(audio, dict) else None,
+        logprobs=logprobs_of(body.get("logprobs")),
         finish_reason=finish_reason(native, has_tool_calls=bool(calls)),
         native_finish_reason=native,
         extra=extra,
@@ -111,8 +151,8 @@ def _unknown(body: JsonObject, known: frozenset[str]) -> JsonObject | None:
 def _tool_call(body: JsonObject, id_seed: str) -> ToolCall:
     function = called_function(body)
     return ToolCall(
-        id=text_of(body.get("id")) or made_up_id(id_seed),
-        name=text_of(function.get("name")) or "",
+        id=id_text(body.get("id")) or made_up_id(id_seed),
+        name=called_name(body) or "",  # refused with the answer
         arguments=arguments_text(function.get("arguments")) or "{}",
     )
 
@@ -163,10 +203,18 @@ def _encode_choice(choice: Choice, envelope: Envelope) -> JsonObject:
     return body
 
 
+def _content(choice: Choice, envelope: Envelope) -> str | None:
+    """The text, mended where the client asked for JSON and for that."""
+    asked = envelope.request
+    if not choice.content or "plugins" not in asked or "response_format" not in asked:
+        return choice.content
+    return healed(choice.content) if is_wanted(asked, HEALING) else choice.content
+
+
 def _encode_message(choice: Choice, envelope: Envelope) -> JsonObject:
     message: JsonObject = {
         "role": "assistant",
-        "content": choice.content,
+        "content": _content(choice, envelope),
         "refusal": choice.refusal,
         "reasoning": None,
     }

@@ -73,7 +73,7 @@ class _Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 class _Answered(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     message: _Message
-    index: int = 0
+    index: Annotated[int, msgspec.Meta(ge=0)] = 0
     finish_reason: str | None = None
     native_finish_reason: None = None
     logprobs: None = None

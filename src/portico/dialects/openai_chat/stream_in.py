@@ -5,20 +5,25 @@ What a tolerant reader has to survive is listed in the recordings' notes
 without index or id, content as a list, no terminator, errors after HTTP 200.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portico.dialects.answers import chunk_object
 from portico.dialects.base import Quirks
 from portico.dialects.failures import classify
-from portico.dialects.fields import text_of
+from portico.dialects.fields import object_of, text_of
 from portico.dialects.finish import finish_reason
 from portico.dialects.halves import Halves, loads_halves
-from portico.dialects.openai_chat.annotations import without_nulls
-from portico.dialects.openai_chat.reasoning import decode_reasoning, split_content
-from portico.dialects.openai_chat.tool_calls import called_function
+from portico.dialects.openai_chat.pieces import (
+    index_of,
+    logprobs_of,
+    native_reason,
+    readable,
+)
+from portico.dialects.openai_chat.reasoning import answered_reasoning, split_content
+from portico.dialects.openai_chat.tool_calls import called_function, called_name, calls_of
 from portico.dialects.openai_chat.usage import decode_usage, find_usage
-from portico.dialects.tool_calls import arguments_text, made_up_id
+from portico.dialects.tool_calls import arguments_text, id_text, made_up_id
 from portico.errors import StreamBroken
 from portico.jsonio import JsonObject
 from portico.sse import ServerSentEvent
@@ -39,7 +44,7 @@ from portico.vocabulary import (
 _DELTA_FIELDS = frozenset(
     {
         "role", "content", "refusal", "reasoning", "reasoning_content", "reasoning_details",
-        "tool_calls", "token_id", "channel", "obfuscation",
+        "reasoning_text", "thinking", "tool_calls", "token_id", "channel", "obfuscation",
     }
 )  # fmt: skip
 # Known or meaningless outside the upstream; the rest is gathered for the last chunk.
@@ -65,6 +70,7 @@ class ChunkDecoder:
         self._quirks = quirks
         self._id_seed = id_seed
         self._started = False
+        self._counted = False
         self._answers: dict[int, _Answer] = {}
 
     def feed(self, event: ServerSentEvent) -> list[StreamEvent]:
@@ -78,7 +84,7 @@ class ChunkDecoder:
             self.done = True
             return self._settled(())
         body = chunk_object(loads_halves(event.data), self._quirks)
-        if body.get("error"):
+        if _is_failure(body):
             raise classify(None, {}, body)
         return self._chunk(body)
 
@@ -107,10 +113,10 @@ class ChunkDecoder:
                     system_fingerprint=text_of(body.get("system_fingerprint")),
                 )
             )
-        growing: list[_Answer] = []
+        unsettled: list[_Answer] = []
         for choice in body.get("choices") or ():
-            events.extend(self._choice(choice, growing))
-        events.extend(self._settled(growing))
+            events.extend(self._choice(choice, unsettled))
+        events.extend(self._settled(unsettled))
         self.holding = any(answer.holding for answer in self._answers.values())
         if (usage := find_usage(body)) is not None:
             events.extend(self._usage(usage, body))
@@ -122,41 +128,55 @@ class ChunkDecoder:
     def _usage(self, usage: JsonObject, body: JsonObject) -> list[StreamEvent]:
         outside = self._quirks.reasoning_outside_completion
         counted = decode_usage(usage, reasoning_outside_completion=outside)
-        if counted is None:
-            return []
+        if counted is None or (self._counted and not counted.completion_tokens):
+            return []  # some hosts end with a chunk of zeros
+        self._counted = bool(counted.completion_tokens)
         return [StreamUsage(usage=counted, service_tier=text_of(body.get("service_tier")))]
 
-    def _settled(self, growing: "Sequence[_Answer]") -> list[StreamEvent]:
+    def _settled(self, unsettled: "Sequence[_Answer]") -> list[StreamEvent]:
         """Finish the answers whose reason came with their last delta, once no more follows.
 
-        Some hosts repeat the reason on every tool call: it counts when a chunk adds nothing.
+        Some hosts repeat the reason on every tool call, or have it on the opening chunk
+        already: it counts when a chunk adds nothing to what was said.
         """
         return [
             event
             for answer in self._answers.values()
-            if answer.reason is not None and answer not in growing
+            if answer.reason is not None and answer not in unsettled
             for event in answer.finish(answer.reason)
         ]
 
-    def _choice(self, choice: JsonObject, growing: "list[_Answer]") -> list[StreamEvent]:
-        number = choice.get("index") or 0
+    def _choice(self, choice: JsonObject, unsettled: "list[_Answer]") -> list[StreamEvent]:
+        number = index_of(choice.get("index"), 0)
         answer = self._answers.get(number)
         if answer is None:
             answer = self._answers[number] = _Answer(number, self._id_seed)
-        delta = choice.get("delta") or choice.get("message") or {}
-        events = answer.delta(delta, choice.get("logprobs"))
-        native = choice.get("finish_reason")
-        if native is not None and native != "":
-            answer.reason = str(native)
-        if events:
-            growing.append(answer)
+        delta = choice.get("delta")
+        if not isinstance(delta, dict):  # some hosts send pieces of a whole message
+            delta = object_of(choice.get("message"))
+        events = answer.delta(delta, logprobs_of(choice.get("logprobs")))
+        answer.reason = native_reason(choice.get("finish_reason")) or answer.reason
+        if events or not answer.spoke:
+            unsettled.append(answer)
+        answer.spoke = answer.spoke or bool(events)
         return events
 
 
+def _is_failure(body: JsonObject) -> bool:
+    """Whether an event reports a failure: an `error`, or an error object in a chunk's place."""
+    if body.get("error"):
+        return True
+    if "choices" in body or "usage" in body:
+        return False
+    told = (body.get("message"), body.get("detail"))
+    return body.get("object") == "error" or any(isinstance(text, str) and text for text in told)
+
+
 class _Answer:
-    """The state of one choice: its tool calls and whether it has finished."""
+    """The state of one choice: its tool calls, whether it said anything and has finished."""
 
     def __init__(self, number: int, id_seed: str) -> None:
+        self.spoke = False
         self.finished = False
         self.reason: str | None = None
         self._number = number
@@ -172,7 +192,7 @@ class _Answer:
         ending = self.reason is not None and not self.finished
         return self._halves.held or ending or any(call.waiting for call in self._calls)
 
-    def delta(self, delta: JsonObject, logprobs: Any) -> list[StreamEvent]:
+    def delta(self, delta: Mapping[str, Any], logprobs: Any) -> list[StreamEvent]:
         number = self._number
         waiting = [call for call in self._calls if call.waiting]
         text, thoughts, others = split_content(delta.get("content"))
@@ -180,23 +200,23 @@ class _Answer:
             text = self._halves.join(text)
         events: list[StreamEvent] = [
             ReasoningDelta(item=item, choice=number)
-            for item in (*thoughts, *decode_reasoning(delta))
+            for item in (*thoughts, *answered_reasoning(delta))
         ]
         if text or logprobs:
             events.append(TextDelta(text=text or "", choice=number, logprobs=logprobs))
-        if delta.get("refusal"):
-            events.append(RefusalDelta(text=delta["refusal"], choice=number))
+        if refusal := text_of(delta.get("refusal")):
+            events.append(RefusalDelta(text=refusal, choice=number))
         extra = {
             key: value
             for key, value in delta.items()
             if key not in _DELTA_FIELDS and value is not None and value != []
         }
-        for call in delta.get("tool_calls") or ():
+        for call in calls_of(delta.get("tool_calls")):
             events.extend(self._tool_call(call))
         if others:
             extra["content_parts"] = others
-        if extra:
-            events.append(ExtraDelta(fields=without_nulls(extra), choice=number))
+        if extra and (extra := readable(extra)):
+            events.append(ExtraDelta(fields=extra, choice=number))
         if not events:
             return events
         settled = [event for call in waiting for event in call.settle(number)]
@@ -210,7 +230,7 @@ class _Answer:
         if rest := self._halves.end():
             events.append(TextDelta(text=rest, choice=self._number))
         events.extend(event for call in self._calls for event in call.close(self._number))
-        reason = finish_reason(native, has_tool_calls=bool(self._calls))
+        reason = finish_reason(native, has_tool_calls=any(call.opened for call in self._calls))
         events.append(Finish(reason=reason, native_reason=native, choice=self._number))
         return events
 
@@ -219,6 +239,8 @@ class _Answer:
         call = self._find(fields, function)
         others = [other for other in self._calls if other is not call and other.waiting]
         events = [event for other in others for event in other.settle(self._number)]
+        if not call.opened:  # numbered in the order in which clients hear of them
+            call.index = sum(other.opened for other in self._calls)
         return events + call.feed(fields, function, self._number)
 
     def _find(self, fields: JsonObject, function: JsonObject) -> "_Call":
@@ -227,8 +249,9 @@ class _Answer:
         A name that comes with another id under the same index, or with neither
         index nor id, opens a new call.
         """
-        index, upstream_id = fields.get("index"), fields.get("id")
-        if index is not None:
+        index, upstream_id = index_of(fields.get("index"), -1), id_text(fields.get("id"))
+        key: object = None
+        if index >= 0:
             key, known = index, self._by_key.get(index)
         elif upstream_id:
             key, known = upstream_id, self._by_key.get(upstream_id)
@@ -239,41 +262,39 @@ class _Answer:
             if other_id or key is None:
                 known = None
         if known is None:
-            number = len(self._calls)
-            known = _Call(number, f"{self._id_seed}:{self._number}:{number}")
+            known = _Call(f"{self._id_seed}:{self._number}:{len(self._calls)}")
             self._calls.append(known)
             self._by_key[key] = known
         return known
 
 
 class _Call:
-    """One tool call: opened once its name is known, closed with at least `{}`.
+    """One tool call: `opened` once its name is known, closed with at least `{}`.
 
     `waiting` is an empty object that opened the arguments: some hosts begin with one and
     then send what it should hold, and readers take the first text that parses for the whole.
     """
 
-    def __init__(self, index: int, id_seed: str) -> None:
-        self.index = index
+    def __init__(self, id_seed: str) -> None:
+        self.index = 0
         self.upstream_id: str | None = None
         self.waiting = ""
+        self.opened = False
         self._id_seed = id_seed
-        self._opened = False
         self._held: list[str] = []
         self._size = 0
 
     def feed(self, fields: JsonObject, function: JsonObject, choice: int) -> list[StreamEvent]:
-        self.upstream_id = self.upstream_id or text_of(fields.get("id"))
+        self.upstream_id = self.upstream_id or id_text(fields.get("id"))
         fragment = arguments_text(function.get("arguments"))
         events: list[StreamEvent] = []
-        if self._opened:
+        if self.opened:
             return events if fragment is None else self._grow(fragment, choice)
         if fragment:
             self._held.append(fragment)
-        if function.get("name"):
-            self._opened = True
+        if name := called_name(fields):
+            self.opened = True
             call_id = self.upstream_id or made_up_id(self._id_seed)
-            name = str(function["name"])
             events.append(ToolCallStart(index=self.index, id=call_id, name=name, choice=choice))
             for held in self._held:
                 events.extend(self._grow(held, choice))
@@ -288,7 +309,7 @@ class _Call:
 
     def close(self, choice: int) -> list[StreamEvent]:
         """A call without arguments still gets the empty object: clients parse it."""
-        if not self._opened or self._size:
+        if not self.opened or self._size:
             return []
         self.waiting = ""
         return [self._more("{}", choice)]

@@ -53,7 +53,7 @@ def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
         choices=(content.choice(body),),
         upstream_id=body.get("id"),
         upstream_model=body.get("model"),
-        service_tier=body.get("service_tier"),
+        service_tier=tier if isinstance(tier := body.get("service_tier"), str) else None,
         usage=decode_usage(body.get("usage"), output),
         extra={},
     )

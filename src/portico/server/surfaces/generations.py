@@ -2,7 +2,9 @@
 
 from portico.errors import NotFound
 from portico.jsonio import JsonObject
+from portico.limits import utc_time
 from portico.money import usd_number
+from portico.pricing import cache_saving
 from portico.server.asgi import AsgiReply
 from portico.server.request import Request, Route, Site, answer_json
 from portico.server.surfaces.account import iso_time
@@ -61,7 +63,7 @@ def _data(
         "total_cost": cost,
         "usage": cost,
         "upstream_inference_cost": None if upstream is None else usd_number(upstream),
-        "cache_discount": None,
+        "cache_discount": _cache_discount(row),
         **_counts(usage),
         "num_media_prompt": None,
         "num_input_audio_prompt": None,
@@ -76,6 +78,16 @@ def _data(
         "creator_user_id": user_id,
         "provider_responses": [_attempt(attempt, row) for attempt in attempts],
     }
+
+
+def _cache_discount(row: Generation) -> object:
+    """What the provider's prompt cache saved in USD; None where there was none or no price."""
+    usage, price = row.usage, row.pricing
+    if usage is None or price is None:
+        return None
+    if not (usage.cache_read_tokens or usage.cache_write_tokens or usage.cache_write_1h_tokens):
+        return None
+    return usd_number(cache_saving(usage, price, at_utc=utc_time(row.created_ms)))
 
 
 def _counts(usage: Usage | None) -> JsonObject:
