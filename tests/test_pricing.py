@@ -274,6 +274,7 @@ def test_without_caches_the_cost_would_be_higher_by_what_they_saved(usage, prici
         + usage.cache_write_1h_tokens,
         input_audio_tokens=usage.input_audio_tokens,
         input_video_tokens=usage.input_video_tokens,
+        input_image_tokens=usage.input_image_tokens,
         output_tokens=usage.output_tokens,
         output_audio_tokens=usage.output_audio_tokens,
         output_image_tokens=usage.output_image_tokens,
