@@ -27,6 +27,11 @@ from typing import Any
 from catalog_names import (
     ALIASES_ONLY,
     AUTHOR_NAMES,
+    BESIDE,
+    BESIDE_HOSTS,
+    BESIDE_READS,
+    BESIDE_SLUGS,
+    BESIDE_TITLES,
     BY_RESPONSES,
     FIRST_PARTY,
     HOSTS,
@@ -36,6 +41,7 @@ from catalog_names import (
     NOT_CHAT,
     ORGANISATIONS,
     OWN_PARAMETERS,
+    RECORDED,
     RESELLERS,
     TOKENIZERS,
     TWINS,
@@ -53,6 +59,11 @@ TOKEN_RATES = {
     "input_audio_mtok": "input_audio_picousd",
     "output_audio_mtok": "output_audio_picousd",
 }
+IMAGE_RATES = {
+    "input_image_mtok": "input_image_picousd",
+    "output_image_mtok": "output_image_picousd",
+}
+SECONDS_PER_HOUR = 3600
 # Billed only when a tool of the provider is used, or a finer split of cached tokens.
 OPTIONAL_EXTRAS = frozenset(
     {
@@ -118,6 +129,47 @@ def pricing(prices: Any, on: date) -> dict[str, Any]:
     if overrides:
         rates["overrides"] = overrides
     return rates
+
+
+def beside_pricing(prices: Any, kind: str, on: date) -> dict[str, Any]:
+    """Return the `Pricing` of a model that gives something else than answers, as JSON.
+
+    Sound by the hour becomes a rate for sound by the second, rounded up to a whole
+    pico-dollar where it repeats; characters are counted at the rate for prompts. What is
+    not billed is 0: nothing comes out of an embedding, and text out of a transcription by
+    the second.
+    """
+    if isinstance(prices, list):
+        since = [p for p in prices if p.constraint is None or _holds(p.constraint, on)]
+        prices = since[-1].prices
+    said = {name: value for name, value in vars(prices).items() if value is not None}
+    if (hourly := said.pop("input_audio_hours", None)) is not None:
+        if said.pop("audio_hours", hourly) != hourly or said:
+            raise Unpriceable("sound by the hour and something else")
+        picousd_per_hour = int(hourly * 10**12)
+        rate = -(-picousd_per_hour // SECONDS_PER_HOUR)
+        return {"prompt_picousd": 0, "completion_picousd": 0, "input_audio_picousd": rate}
+    if (characters := said.pop("input_mchars", None)) is not None:
+        if said:
+            raise Unpriceable("characters and something else")
+        return {"prompt_picousd": picousd(characters), "completion_picousd": 0}
+    known = TOKEN_RATES | IMAGE_RATES
+    rates = {}
+    for name, value in said.items():
+        if name in known:
+            rates[known[name]] = picousd(value)
+        elif name not in OPTIONAL_EXTRAS and name != "input_video_mtok":
+            raise Unpriceable(name)
+    if "prompt_picousd" not in rates or (
+        kind != "embeddings" and "completion_picousd" not in rates
+    ):
+        raise Unpriceable("no price for what goes in and comes out")
+    return rates if kind != "embeddings" else {**rates, "completion_picousd": 0}
+
+
+def _holds(constraint: Any, on: date) -> bool:
+    start: date | None = getattr(constraint, "start_date", None)
+    return start is not None and start <= on
 
 
 def rates_and_tiers(prices: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -257,11 +309,32 @@ class Catalog:
         if "output_audio_picousd" in price:
             model["output_modalities"].add("audio")
 
+    def add_beside(
+        self, slug: str, kind: str, info: Any, provider: str, native: str, price: dict[str, Any]
+    ) -> None:
+        """Add one endpoint of an API beside conversations; `info` may be None."""
+        window = info.context_window if info is not None else None
+        model = self.models.setdefault(slug, self._model(slug, info))
+        if native in BESIDE_TITLES:
+            model["name"] = model["name"].partition(":")[0] + ": " + BESIDE_TITLES[native]
+        model |= {
+            "parameters": frozenset(),
+            "input_modalities": BESIDE_READS.get(kind, {"text"}),
+            "output_modalities": {kind},
+        }
+        endpoint = {
+            "provider": provider,
+            "upstream_model": native,
+            "pricing": price,
+            "context_tokens": window,
+        }
+        model["endpoints"][provider] = {k: v for k, v in endpoint.items() if v is not None}
+
     def _model(self, slug: str, info: Any) -> dict[str, Any]:
         fact = self.facts.get(slug, {})
         architecture = fact.get("architecture") or {}
         author, _, bare = slug.partition("/")
-        title = (info.name or bare).removesuffix(" (free)")
+        title = ((info and info.name) or bare).removesuffix(" (free)")
         name = title if ":" in title else f"{AUTHOR_NAMES.get(author, author)}: {title}"
         tokenizer = next((t for pattern, t in TOKENIZERS if re.search(pattern, slug)), "Other")
         modalities = next((m for pattern, m in MODALITY_RULES if re.search(pattern, slug)), ())
@@ -318,6 +391,7 @@ def build(facts: dict[str, dict[str, Any]], on: date) -> Catalog:
     for source_id, source in sorted(sources.items()):
         if source_id.startswith("huggingface_"):
             add_hugging_face(catalog, names, source)
+    add_beside(catalog, sources)
     return catalog
 
 
@@ -373,6 +447,25 @@ def add_hugging_face(catalog: Catalog, names: Names, source: Any) -> None:
             catalog.add(slug, info, "huggingface", native, tag=tag)
 
 
+def add_beside(catalog: Catalog, sources: dict[str, Any]) -> None:
+    """Add what gives something else than answers."""
+    for kind, source_id, ids in BESIDE:
+        provider = BESIDE_HOSTS.get(source_id) or HOSTS[source_id]
+        author = FIRST_PARTY.get(provider) or "openai"  # Azure's are OpenAI's
+        for info in sources[source_id].models:
+            if not ids.search(info.id):
+                continue
+            try:
+                price = beside_pricing(info.prices, kind, catalog.on)
+            except Unpriceable as reason:
+                catalog.left_out.append(f"{provider} {info.id}: {reason}")
+                continue
+            slug = BESIDE_SLUGS.get(info.id, f"{author}/{info.id}")
+            catalog.add_beside(slug, kind, info, provider, info.id, price)
+    for slug, kind, provider, native, price in RECORDED:
+        catalog.add_beside(slug, kind, None, provider, native, price)
+
+
 def natives(source: Any, provider: str) -> list[tuple[str, Any]]:
     """Return (native id, price row) of a provider, explicitly named ids first."""
     found: dict[str, Any] = {}
@@ -398,7 +491,10 @@ def as_json(catalog: Catalog, on: date, release: str) -> bytes:
     """Return the file: models by slug, defaults left out, one model per line."""
     rows = [*catalog.models.values()]
     rows += [endpoint for model in rows for endpoint in model["endpoints"].values()]
-    sets = sorted({row["parameters"] for row in rows if row.get("parameters")}, key=sorted)
+    sets = sorted(
+        {row["parameters"] for row in rows if row.get("parameters") is not None},
+        key=lambda one: (not one, sorted(one)),
+    )
     lines = []
     for slug in sorted(catalog.models):
         row = dict(catalog.models[slug])

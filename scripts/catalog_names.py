@@ -51,6 +51,7 @@ FIRST_PARTY = {
     "moonshotai": "moonshotai",
     "openai": "openai",
     "perplexity": "perplexity",
+    "voyage": "voyageai",
     "xai": "x-ai",
     "z-ai": "z-ai",
 }
@@ -362,6 +363,60 @@ NOT_CHAT = re.compile(
     r"|indictrans|distilbert|deep-research|guard-[0-9]|google/claude|-maas$"
 )
 
+# Models of the APIs beside conversations: what they give, the source of their prices, which of
+# its ids. Left out are those whose price is unknown or whose API is another (live sound, Gemini's
+# speech and images).
+BESIDE = (
+    ("embeddings", "openai", re.compile(r"^text-embedding-")),
+    ("embeddings", "azure", re.compile(r"^text-embedding-3-")),
+    ("embeddings", "mistral", re.compile(r"^(mistral-embed|codestral-embed-2505)$")),
+    ("embeddings", "cohere", re.compile(r"^embed-v4\.0$")),
+    ("embeddings", "google", re.compile(r"^gemini-embedding-(001|2)$")),
+    ("embeddings", "voyageai", re.compile(r"^voyage-(3|4|code-[34]|finance|law|multilingual)")),
+    ("embeddings", "perplexity", re.compile(r"^pplx-embed-v1-")),
+    ("embeddings", "cloudflare", re.compile(r"^@cf/(qwen/qwen3|pfnet/plamo)-embedding-")),
+    ("embeddings", "ovhcloud", re.compile(r"^Qwen3-Embedding-")),
+    ("image", "openai", re.compile(r"^(chatgpt|gpt)-image-")),
+    ("speech", "openai", re.compile(r"^(tts-1(-hd)?|gpt-4o-mini-tts)$")),
+    ("transcription", "openai", re.compile(r"^(whisper-1|gpt-(4o-|4o-mini-)?transcribe)$")),
+    ("transcription", "groq", re.compile(r"^whisper-large-v3(-turbo)?$")),
+    ("transcription", "mistral", re.compile(r"^voxtral-(mini|small)-transcribe-3-0$")),
+)
+BESIDE_HOSTS = {"azure": "azure", "voyageai": "voyage"}
+BESIDE_SLUGS = {
+    "@cf/pfnet/plamo-embedding-1b": "pfnet/plamo-embedding-1b",
+    "@cf/qwen/qwen3-embedding-0.6b": "qwen/qwen3-embedding-0.6b",
+    "Qwen3-Embedding-8B": "qwen/qwen3-embedding-8b",
+    "whisper-large-v3": "openai/whisper-large-v3",
+    "whisper-large-v3-turbo": "openai/whisper-large-v3-turbo",
+}
+BESIDE_TITLES = {
+    "chatgpt-image-latest": "ChatGPT Image",
+    "gemini-embedding-001": "Gemini Embedding 001",
+    "gpt-4o-mini-transcribe": "GPT-4o Mini Transcribe",
+    "gpt-4o-mini-tts": "GPT-4o Mini TTS",
+    "gpt-4o-transcribe": "GPT-4o Transcribe",
+    "gpt-transcribe": "GPT Transcribe",
+    "text-embedding-3-large": "Text Embedding 3 Large",
+    "text-embedding-3-small": "Text Embedding 3 Small",
+    "text-embedding-ada-002": "Text Embedding Ada 002",
+    "tts-1": "TTS-1",
+    "tts-1-hd": "TTS-1 HD",
+    "whisper-1": "Whisper 1",
+}
+BESIDE_READS = {"image": {"text", "image"}, "transcription": {"audio"}}
+
+# Prices that recorded answers tell: the charge beside what it was for. Slug, what it gives,
+# provider, its id, rates in pico-dollars.
+RECORDED = (
+    # 0.001 USD for one search unit
+    ("cohere/rerank-v3.5", "rerank", "openrouter", "cohere/rerank-v3.5",
+     {"prompt_picousd": 0, "completion_picousd": 0, "request_picousd": 10**9}),
+    # 0.00000014 USD for seven tokens
+    ("openai/text-embedding-3-small", "embeddings", "openrouter", "openai/text-embedding-3-small",
+     {"prompt_picousd": 20_000, "completion_picousd": 0}),
+)  # fmt: skip
+
 # Who makes it, as it is written in display names.
 AUTHOR_NAMES = {
     "amazon": "Amazon",
@@ -378,6 +433,7 @@ AUTHOR_NAMES = {
     "openai": "OpenAI",
     "perplexity": "Perplexity",
     "qwen": "Qwen",
+    "voyageai": "Voyage AI",
     "x-ai": "xAI",
     "z-ai": "Z.AI",
 }

@@ -257,6 +257,39 @@ def test_the_shipped_file_has_the_first_recorded_exchange():
     )
 
 
+@pytest.mark.parametrize(
+    ("slug", "kind", "inputs", "price"),
+    [
+        ("openai/text-embedding-3-small", "embeddings", {"text"}, {"prompt_picousd": 20_000}),
+        ("openai/whisper-1", "transcription", {"audio"}, {"input_audio_picousd": 10**8}),
+        ("openai/gpt-4o-mini-tts", "speech", {"text"},
+         {"prompt_picousd": 600_000, "completion_picousd": 12_000_000}),
+        ("openai/tts-1", "speech", {"text"}, {"prompt_picousd": 15_000_000}),
+        ("openai/gpt-image-1.5", "image", {"text", "image"},
+         {"prompt_picousd": 5_000_000, "completion_picousd": 10_000_000,
+          "cache_read_picousd": 1_250_000, "input_image_picousd": 8_000_000,
+          "output_image_picousd": 32_000_000}),
+        ("cohere/rerank-v3.5", "rerank", {"text"}, {"request_picousd": 10**9}),
+    ],
+)  # fmt: skip
+def test_models_of_every_api_ship_with_the_price_of_their_own_unit(slug, kind, inputs, price):
+    endpoint = find_model(build_snapshot(SHIPPED, PROVIDERS), slug).endpoints[0]
+
+    assert (endpoint.output_modalities, endpoint.input_modalities) == ({kind}, inputs)
+    assert endpoint.pricing == Pricing(**{"prompt_picousd": 0, "completion_picousd": 0, **price})
+
+
+def test_every_shipped_model_has_a_provider_with_the_api_it_is_called_by():
+    apis = {"embeddings": "embeddings", "rerank": "rerank", "image": "images",
+            "speech": "speech", "transcription": "transcriptions"}  # fmt: skip
+
+    for model in build_snapshot(SHIPPED, PROVIDERS).models.values():
+        for endpoint in model.endpoints:
+            (api, *rest) = {apis.get(kind) for kind in endpoint.output_modalities}
+            if api is not None and not rest:
+                assert api in PROVIDERS[endpoint.provider].side_urls(), endpoint
+
+
 def test_the_shipped_file_is_small_and_names_only_known_providers():
     rows = msgspec.json.decode(SHIPPED)
 
@@ -357,6 +390,16 @@ def test_what_is_said_of_a_provider_lies_below_what_is_said_of_an_endpoint():
     assert (one.region, two.region) == (None, "eu")
     assert models["acme/koi"].endpoints[0].zdr is True
     assert models["two/local"].endpoints[0].weight == 3.0
+
+
+def test_moderation_is_declared_of_a_provider_or_of_an_endpoint():
+    declared = {"one": ProviderDeclaration(is_moderated=True)}
+    said = EndpointDeclaration(model="acme/orca", provider="two", is_moderated=False)
+
+    models = build_snapshot(DATA, {"one": ONE, "two": TWO}, [said], declared=declared).models
+
+    assert [e.is_moderated for e in models["acme/orca"].endpoints] == [True, False]
+    assert models["acme/koi"].endpoints[0].is_moderated is None
 
 
 def test_an_endpoint_in_another_dialect_takes_what_that_dialect_has_words_for():

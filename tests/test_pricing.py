@@ -14,6 +14,7 @@ INPUT_BUCKETS = (
     "cache_write_1h_tokens",
     "input_audio_tokens",
     "input_video_tokens",
+    "input_image_tokens",
 )
 OUTPUT_BUCKETS = ("output_tokens", "output_audio_tokens", "output_image_tokens")
 
@@ -30,6 +31,8 @@ optional_rates = dict.fromkeys(
         "cache_write_1h_picousd",
         "input_audio_picousd",
         "output_audio_picousd",
+        "input_image_picousd",
+        "output_image_picousd",
     ),
     some_rates,
 )
@@ -72,6 +75,7 @@ SONNET = Pricing(
         (Usage(cache_write_1h_tokens=1000), 6_000_000_000, 0),
         (Usage(input_audio_tokens=1000), 3_000_000_000, 0),
         (Usage(input_video_tokens=1000), 3_000_000_000, 0),
+        (Usage(input_image_tokens=1000), 3_000_000_000, 0),
         (Usage(output_tokens=1000, reasoning_tokens=900), 0, 15_000_000_000),
         (Usage(output_image_tokens=1000), 0, 15_000_000_000),
         (Usage(output_audio_tokens=1000), 0, 15_000_000_000),
@@ -95,6 +99,24 @@ def test_the_long_cache_write_falls_back_to_the_short_one_and_then_to_the_prompt
 
     assert cost(usage, short).total_picousd == 7
     assert cost(usage, neither).total_picousd == 5
+
+
+def test_images_have_rates_of_their_own():
+    brush = Pricing(
+        prompt_picousd=5, completion_picousd=10, input_image_picousd=8, output_image_picousd=32
+    )
+
+    charged = cost(Usage(input_tokens=1, input_image_tokens=1, output_image_tokens=1), brush)
+
+    assert (charged.prompt_picousd, charged.completion_picousd) == (13, 32)
+
+
+def test_seconds_of_sound_are_charged_at_the_rate_for_sound_and_are_no_tokens():
+    ears = Pricing(prompt_picousd=0, completion_picousd=0, input_audio_picousd=100_000_000)
+    heard = Usage(audio_s=3)
+
+    assert cost(heard, ears).total_picousd == 300_000_000
+    assert heard.prompt_tokens == 0
 
 
 def test_a_rate_of_zero_is_a_rate_and_not_a_missing_one():
@@ -171,7 +193,8 @@ def test_cost_is_the_exact_sum_over_the_buckets(usage, pricing):
         "input_video_tokens": pricing.prompt_picousd,
         "output_tokens": pricing.completion_picousd,
         "output_audio_tokens": pricing.output_audio_picousd,
-        "output_image_tokens": pricing.completion_picousd,
+        "input_image_tokens": pricing.input_image_picousd,
+        "output_image_tokens": pricing.output_image_picousd,
     }
     expected_usd = Fraction(pricing.request_picousd, 10**12)
     for bucket, rate in by_bucket.items():

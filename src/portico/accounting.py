@@ -1,6 +1,7 @@
 """What a request may cost before it is sent, and what it did cost when it has ended."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import msgspec
 
@@ -73,7 +74,7 @@ async def admit(
         StorageUnavailable: the ledger cannot be written.
     """
     amount, dearest, output_tokens = max(
-        (_bound(endpoint, bounds) for endpoint in endpoints), key=lambda bound: bound[0]
+        [_bound(endpoint, bounds) for endpoint in endpoints], key=_amount
     )
     hold = Hold(
         generation_id=generation_id,
@@ -95,6 +96,9 @@ async def admit(
         )
         error.args = (error.message,)
         raise
+
+
+_amount = itemgetter(0)
 
 
 def _bound(endpoint: Endpoint, bounds: Bounds) -> tuple[int, Endpoint, int]:

@@ -11,20 +11,20 @@ import msgspec
 from portico.accounting import admit, bounds_of, close_generation
 from portico.delivery import Delivery
 from portico.dialects import Dialect, Envelope, relay_between
+from portico.dialects.answers import restated
 from portico.errors import GatewayError, StorageUnavailable, StreamBroken, UpstreamError
 from portico.jsonio import JsonObject
+from portico.pieces import joined, read_piece, read_whole, refuse_failure, requests_of
 from portico.planning import Planned
 from portico.ports import UpstreamResponse
-from portico.requesting import exchange_key, guard_secrets, upstream_request
+from portico.requesting import exchange_key, guard_secrets
 from portico.resources import Call, Resources
 from portico.routing import Attempt, Candidate, Outcome, attempt_flow, final_error
 from portico.routing.credentials import REQUEST_KEY
 from portico.routing.metadata import router_metadata
 from portico.seen import Seen, failed
-from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation
-from portico.watch import Watch
-
-_ERROR_BODY_BYTES = 64 * 1024
+from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation, Usage
+from portico.watch import Waiting, Watch
 
 
 class Answering:
@@ -57,12 +57,14 @@ class Answering:
         self._envelope = envelope
         self._created_ms = created_ms
         self._started_s = resources.clock_s()
+        self._waiting = Waiting(resources.options.deadlines, surface.side, planned, self._started_s)
         self._catalog_version = catalog_version
         self._reservation: Reservation | None = None
         self._attempts: list[AttemptRecord] = []
         self._errors: list[tuple[Endpoint, UpstreamError]] = []
         self._seen: Seen | None = None
         self._error: GatewayError | None = None
+        self._usage: Usage | None = None
         self._committed = False
         self._cancelled = False
         self._settled = False
@@ -83,14 +85,18 @@ class Answering:
             KeyLimitExceeded: the key's limit does not leave room for it.
             StorageUnavailable: the ledger cannot be written.
         """
-        self._reservation = await admit(
-            self._resources.store,
-            generation_id=self._envelope.generation_id,
-            key=self._call.principal.key,
-            endpoints=self._route.endpoints,
-            bounds=self._bounds,
-            now_ms=self._created_ms,
-        )
+        try:
+            self._reservation = await admit(
+                self._resources.store,
+                generation_id=self._envelope.generation_id,
+                key=self._call.principal.key,
+                endpoints=self._route.endpoints,
+                bounds=self._bounds,
+                now_ms=self._created_ms,
+            )
+        except GatewayError as error:
+            error.beside.update(self._metadata())
+            raise
 
     async def run(self, delivery: Delivery) -> None:
         """Try the endpoints and deliver; whatever happens, settle exactly once."""
@@ -142,7 +148,8 @@ class Answering:
         resources = self._resources
         seen = self._seen = Seen(attempt.candidate, self._surface, resources)
         try:
-            async with Watch(resources.options.deadlines, first_s=self._first_s(endpoint)) as watch:
+            first_s = self._waiting.first_s(endpoint, seen.started_s)
+            async with Watch(resources.deadlines, resources.alarms, first_s=first_s) as watch:
                 await self._exchange(seen, watch, delivery)
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)
@@ -161,32 +168,25 @@ class Answering:
     async def _exchange(self, seen: Seen, watch: Watch, delivery: Delivery) -> None:
         """Send the request, relay the answer, settle, and send the end."""
         await exchange_key(seen, self._call, self._resources.tokens, self._held())
-        async with self._resources.transport.open(
-            upstream_request(seen, self._head, self._surface, self._call, self._resources.options),
-            self._held(),
-        ) as answer:
+        options, transport = self._resources.options, self._resources.transport
+        *first, last = requests_of(seen, self._head, self._surface, self._call, options)
+        for request in first:
+            async with transport.open(request, self._held()) as answer:
+                await read_piece(answer, seen, watch, options.max_response_bytes)
+        async with transport.open(last, self._held()) as answer:
             seen.status = answer.status
-            if not 200 <= answer.status < 300:
-                body = await answer.read(_ERROR_BODY_BYTES)
-                raise seen.dialect.decode_error(answer.status, answer.headers, body)
+            await refuse_failure(answer, seen, watch)
+            if self._head.stream and self._surface.side and _is_json(answer) and delivery.whole():
+                self._head = msgspec.structs.replace(self._head, stream=False)
             if self._head.stream:
                 await self._stream(answer, seen, watch, delivery)
             else:
-                await self._whole(answer, seen)
+                await self._whole(answer, seen, watch)
             watch.settling()
             seen.held_up = watch.held_up
             self._attempts.append(seen.record(len(self._attempts), None))
             self._observe(seen, None)
             await self._complete(seen, delivery)
-
-    def _first_s(self, endpoint: Endpoint) -> float:
-        """How long this attempt may wait for its first token."""
-        deadlines = self._resources.options.deadlines
-        if not self._head.stream:  # a whole answer is sent when it is finished
-            return deadlines.total_s
-        waited_s = self._resources.clock_s() - self._started_s
-        first_s = endpoint.first_byte_s or deadlines.first_byte_s
-        return max(0.0, min(first_s, max(first_s, deadlines.first_token_within_s) - waited_s))
 
     def _observe(self, seen: Seen, error: UpstreamError | None) -> None:
         """Tell the tracker, unless it was the client's fault."""
@@ -197,13 +197,12 @@ class Answering:
 
     def _gives_up(self, seen: Seen, error: UpstreamError) -> bool:
         """No time is left; or the caller's own key was refused, and nobody else's may pay."""
-        waited_s = self._resources.clock_s() - self._started_s
         own_key_refused = (
             seen.candidate.credential == REQUEST_KEY
             and error.upstream_status in {401, 403}
             and not self._shared_after_byok
         )
-        return own_key_refused or waited_s > self._resources.options.deadlines.first_token_within_s
+        return own_key_refused or self._waiting.is_over(self._resources.clock_s())
 
     async def _stream(
         self, answer: UpstreamResponse, seen: Seen, watch: Watch, delivery: Delivery
@@ -211,7 +210,7 @@ class Answering:
         """Relay until the upstream has ended; the trailer waits for the settlement."""
         dialect, quirks = seen.dialect, seen.quirks
         relay = seen.relay = relay_between(dialect, self._surface, quirks, self._envelope)
-        if answer.headers.get("content-type", "").startswith("application/json"):
+        if _is_json(answer):
             body = await answer.read(self._resources.options.max_response_bytes)
             response = dialect.decode_response(body, quirks)
             out = relay.feed_answer(response, dialect.response_events(response))
@@ -241,15 +240,16 @@ class Answering:
         await delivery.send(out)
         watch.sending = False
 
-    async def _whole(self, answer: UpstreamResponse, seen: Seen) -> None:
-        seen.body = await answer.read(self._resources.options.max_response_bytes)
+    async def _whole(self, answer: UpstreamResponse, seen: Seen, watch: Watch) -> None:
+        body = await read_whole(answer, watch, self._resources.options.max_response_bytes)
+        seen.body = joined(self._surface, [*seen.pieces, restated(body, seen.quirks)], seen)
         seen.response = seen.dialect.decode_response(seen.body, seen.quirks)
         seen.first_token_s = self._resources.clock_s()
 
     async def _complete(self, seen: Seen, delivery: Delivery) -> None:
         """Settle, then send the end: who saw the end finds it in the ledger."""
         cost = await self._settle()
-        usage = seen.usage(self._head)
+        usage = self._usage
         if seen.relay is not None:
             seen.relay.usage = usage
             seen.relay.extra.update(self._metadata())
@@ -291,7 +291,7 @@ class Answering:
     async def _settle(self) -> Cost | None:
         """Book the generation. The store finishes it even if nobody waits any more."""
         self._settled = True
-        usage = self._seen.usage(self._head) if self._seen else None
+        usage = self._usage = self._seen.usage(self._head) if self._seen else None
         generation, cost = close_generation(
             self._generation(),
             usage=usage,
@@ -327,3 +327,7 @@ class Answering:
             session_id=head.session_id or call.session_id,
             **(seen.facts(self._started_s, failed=error is not None) if seen else {}),
         )
+
+
+def _is_json(answer: UpstreamResponse) -> bool:
+    return answer.headers.get("content-type", "").startswith("application/json")

@@ -29,6 +29,7 @@ _DECLARED = (
     "zdr",
     "trains",
     "region",
+    "is_moderated",
     "weight",
     "priority",
     "first_byte_s",
@@ -60,6 +61,7 @@ class EndpointDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     zdr: bool | None = None
     trains: bool | None = None
     region: str | None = None
+    is_moderated: bool | None = None
     distillable: bool | None = None
     weight: float | None = None
     priority: int | None = None
@@ -73,6 +75,7 @@ class ProviderDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     zdr: bool | None = None
     trains: bool | None = None
     region: str | None = None
+    is_moderated: bool | None = None
     weight: float | None = None
     priority: int | None = None
 
@@ -261,6 +264,7 @@ def _new_endpoint(
             zdr=None,
             trains=None,
             region=None,
+            is_moderated=None,
         )
     return Endpoint(
         model=model.slug,
@@ -285,7 +289,8 @@ def _told_of_providers(model: Model, declared: Mapping[str, ProviderDeclaration]
 
 def _unsaid(endpoint: Endpoint, said: ProviderDeclaration) -> dict[str, Any]:
     """The fields of `said` that the endpoint leaves at their default."""
-    defaults = {"zdr": None, "trains": None, "region": None, "weight": 1.0, "priority": 0}
+    nothing = dict.fromkeys(("zdr", "trains", "region", "is_moderated"))
+    defaults = {**nothing, "weight": 1.0, "priority": 0}
     return {
         name: value
         for name, default in defaults.items()

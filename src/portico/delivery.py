@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from portico.alarms import Alarms
 from portico.sse import KEEP_ALIVE
 from portico.tasks import spawn
 
@@ -62,6 +63,7 @@ class Delivery:
         reply: Reply,
         headers: Headers,
         patience: Patience,
+        alarms: Alarms,
         *,
         stream: bool,
         keep_alive: bytes = KEEP_ALIVE,
@@ -76,10 +78,9 @@ class Delivery:
         self._every_s = patience.every_s
         self._sent = 0
         self._pulse: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        if patience.first_s > 0:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(patience.first_s, self._start_pulse)
+        self._alarm = (
+            alarms.after(patience.first_s, self._start_pulse) if patience.first_s > 0 else None
+        )
 
     async def send(self, data: bytes) -> None:
         """Send part of a stream, the head before it if need be."""
@@ -95,6 +96,12 @@ class Delivery:
             await self._begin(length=None if self._stream else len(data))
         await self._reply.body(data, more=False)
 
+    def whole(self) -> bool:
+        """Give one JSON body instead of the stream that was wished for; False: it is too late."""
+        if not self.began:
+            self._stream, self._filler = False, WHITESPACE
+        return not self.began
+
     async def refuse(self, status: int, headers: Headers, data: bytes) -> None:
         """Send an error with its own status; only while nothing has been sent."""
         self.close()
@@ -105,8 +112,8 @@ class Delivery:
 
     def close(self) -> None:
         """Stop the keep-alives; needed on every way out."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._pulse is not None:
             self._pulse.cancel()
 

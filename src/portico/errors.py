@@ -20,7 +20,8 @@ GatewayError                  status  error_type               retryable
     │   └── UpstreamModelGone    404  not_found                no
     ├── UpstreamRateLimited      429  rate_limit_exceeded      yes
     ├── UpstreamUnavailable      502  provider_unavailable     yes
-    │   └── UpstreamKeyRefused   502  provider_unavailable     with another key
+    │   ├── UpstreamKeyRefused   502  provider_unavailable     with another key
+    │   └── UpstreamEmpty        502  provider_unavailable     once, elsewhere
     ├── UpstreamOverloaded       503  provider_overloaded      yes
     ├── UpstreamTimeout          504  timeout                  yes
     ├── StreamBroken             502  provider_unavailable     only before the first byte
@@ -31,7 +32,7 @@ nowhere else. A bug is not a GatewayError: it propagates and becomes a 500
 whose body says nothing of the inside.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class GatewayError(Exception):
@@ -144,10 +145,14 @@ class UnsupportedEncoding(ClientError):
 
 
 class RoutingError(GatewayError):
-    """No endpoint can serve the request."""
+    """No endpoint can serve the request.
+
+    `excluded` are `routing.refusals.Exclusion`s: the endpoints that were looked at.
+    """
 
     status = 404
     error_type = "not_found"
+    excluded: tuple[Any, ...] = ()
 
 
 class ModelNotFound(RoutingError):
@@ -290,6 +295,16 @@ class UpstreamKeyRefused(UpstreamUnavailable):
 
     To do: the operator looks at `metadata.raw`, which is what the provider said, and
     replaces the provider's key or pays its bill.
+    """
+
+
+class UpstreamEmpty(UpstreamUnavailable):
+    """A good status with nothing after it: no token, and no word on why it ended.
+
+    The next endpoint of the model is asked, once: what two have nothing to say to,
+    a third has not either.
+
+    To do: ask again, or name fallbacks in `models`.
     """
 
 

@@ -13,18 +13,23 @@ import msgspec
 
 from portico.answering import Answering
 from portico.delivery import JSON, Delivery, Patience, Reply
-from portico.dialects import Dialect, Envelope, RequestHead
+from portico.dialects import Dialect, Envelope, RequestHead, SideApi
+from portico.errors import RoutingError
 from portico.explaining import Explained, explained
-from portico.planning import Caller, Drops, Planner, RoutingRules
+from portico.planning import Caller, Drops, Planned, Planner, RoutingRules
 from portico.requesting import lost_on_the_way
 from portico.resources import Call, Resources, access_to
 from portico.routing import RoutePlan
+from portico.routing.metadata import router_metadata
 from portico.tokens import estimate_tokens
 from portico.vocabulary import CatalogSnapshot
 
-_ID_LENGTH = 20
-_ID_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-_ID_LETTERS = bytes(_ID_ALPHABET[byte % len(_ID_ALPHABET)] for byte in range(256))
+_ID_RANDOM = 17
+_ID_ORDER = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # as bytes sort
+_ID_BASE = len(_ID_ORDER)
+_ID_PAIRS = [first + second for first in _ID_ORDER for second in _ID_ORDER]
+_ID_PER_MS = _ID_BASE**3 // 1000
+_ID_LETTERS = bytes(ord(_ID_ORDER[byte % _ID_BASE]) for byte in range(256))
 
 
 class Gateway:
@@ -92,13 +97,25 @@ class Gateway:
                 renders it. Later failures are told to the client from here.
         """
         now_ms = self.resources.now_ms()
-        planned = self.planner.plan(
-            surface.read_head(call.body),
-            caller_of(call),
-            now_ms=now_ms,
-            health=self.resources.health.snapshot(self.resources.clock_s()),
-            drops=self._drops(surface),
-        )
+        asked = surface.read_head(call.body)
+        try:
+            planned = self.planner.plan(
+                asked,
+                caller_of(call),
+                now_ms=now_ms,
+                health=self.resources.health.snapshot(self.resources.clock_s()),
+                drops=self._drops(surface),
+            )
+        except RoutingError as error:
+            if call.wants_metadata:
+                nobody = RoutePlan(
+                    candidates=(), excluded=error.excluded, requested=asked.models[0]
+                )
+                told = router_metadata(nobody, (), self._names)
+                error.beside["openrouter_metadata"] = told
+            raise
+        if surface.side is not None and planned.head.stream:
+            planned = _streamed_if_possible(planned, surface.side)
         head, route = planned.head, planned.route
         generation_id = self._ids.new(now_ms, surface.side.id_prefix if surface.side else "gen-")
         answering = Answering(
@@ -116,6 +133,7 @@ class Gateway:
             reply,
             [(b"x-generation-id", generation_id.encode())],
             self._patience(head),
+            self.resources.alarms,
             stream=head.stream,
             keep_alive=surface.keep_alive,
             media_type=head.media_type,
@@ -160,21 +178,40 @@ def caller_of(call: Call) -> Caller:
     )
 
 
-class GenerationIds:
-    """Makes ids: `gen-`, the unix second, and 20 random letters and digits (119 bits).
+def _streamed_if_possible(planned: Planned, side: SideApi) -> Planned:
+    """The plan, with the wish for a stream forgotten unless every endpoint can do it."""
+    streams = side.streams
+    if streams and all(streams(endpoint.upstream_model) for endpoint in planned.route.endpoints):
+        return planned
+    head = msgspec.structs.replace(planned.head, stream=False)
+    return msgspec.structs.replace(planned, head=head)
 
-    Randomness is fetched for two hundred at a time; no byte is used twice.
+
+class GenerationIds:
+    """Makes ids: `gen-`, the unix second, and 20 letters and digits.
+
+    The first three of these grow with the time within the second, so that the ledger's
+    index of ids is written at its end; 17 are random (101 bits). Randomness is fetched
+    for two hundred at a time; no byte is used twice.
     """
 
     def __init__(self) -> None:
-        self._pool = b""
+        self._pool = ""
         self._used = 0
+        self._now_ms = 0
+        self._within_ms = 0
 
     def new(self, now_ms: int, prefix: str = "gen-") -> str:
         """An id that nobody can guess; `prefix` tells what kind of request it was."""
-        if self._used == len(self._pool):
-            self._pool, self._used = secrets.token_bytes(200 * _ID_LENGTH), 0
         start = self._used
-        self._used += _ID_LENGTH
-        letters = self._pool[start : self._used].translate(_ID_LETTERS)
-        return f"{prefix}{now_ms // 1000}-{letters.decode()}"
+        if start == len(self._pool):
+            start = 0
+            self._pool = secrets.token_bytes(200 * _ID_RANDOM).translate(_ID_LETTERS).decode()
+        self._used = start + _ID_RANDOM
+        if now_ms != self._now_ms:
+            self._now_ms, self._within_ms = now_ms, 0
+        second, ms = divmod(now_ms, 1000)
+        place = ms * _ID_PER_MS + min(self._within_ms, _ID_PER_MS - 1)
+        self._within_ms += 1
+        high, low = divmod(place, _ID_BASE)
+        return f"{prefix}{second}-{_ID_PAIRS[high]}{_ID_ORDER[low]}{self._pool[start : self._used]}"

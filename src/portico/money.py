@@ -32,9 +32,11 @@ def picousd_to_decimal_text(picousd: int) -> str:
     >>> picousd_to_decimal_text(2_500_000), picousd_to_decimal_text(0)
     ('0.0000025', '0')
     """
+    if 0 < picousd < PICOUSD:
+        return f"0.{picousd:012d}".rstrip("0")
     sign = "-" if picousd < 0 else ""
     whole, rest = divmod(abs(picousd), PICOUSD)
-    return f"{sign}{whole}.{rest:012d}".rstrip("0").rstrip(".")
+    return f"{sign}{whole}.{rest:012d}".rstrip("0") if rest else f"{sign}{whole}"
 
 
 def usd_number(picousd: int) -> msgspec.Raw:

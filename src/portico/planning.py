@@ -53,6 +53,7 @@ _TIERS: Mapping[str, ServiceTier | None] = {
     "fast": "priority",
     "flex": "flex",
 }
+_TEXT = frozenset({"text"})
 _CONVERSING = Needs().output_modalities
 _ANY_KIND = Needs(output_modalities=frozenset(get_args(OutputModality)))
 _ASKS_TO_THINK = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
@@ -311,12 +312,19 @@ def needs_of(head: RequestHead) -> Needs:
         prompt_tokens=bound,
         max_output_tokens=head.max_output_tokens,
         parameters=head.parameters,
-        input_modalities=frozenset(modality for modality, _ in head.media) | {"text"},
+        input_modalities=_inputs(head) if head.media else _TEXT,
+        in_one_window=head.outputs is None,
         preferences=parse_preferences(head.preferences),
         service_tier=_service_tier(head),
         one_list=_raw(head, "route") == b'"sort"',
         output_modalities=_CONVERSING if head.outputs is None else head.outputs,
     )
+
+
+def _inputs(head: RequestHead) -> frozenset[str]:
+    """Only a transcription has no text in it."""
+    found = frozenset(modality for modality, _ in head.media)
+    return found | _TEXT if head.prompt_bytes else found
 
 
 def _service_tier(head: RequestHead) -> ServiceTier | None:

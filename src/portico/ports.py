@@ -23,14 +23,16 @@ DEADLINE_PASSED = "deadline passed: "
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     """How long an upstream may take, in seconds: to accept the connection, to send the
     first token, between two reads of a stream, and over all. `first_token_within_s`
-    is for all attempts of a request together: after it, none is begun.
+    is for all attempts of a request together: after it, none is begun. Models that think
+    have `thinking_first_byte_s` to the first token, and together twice their own time.
 
     A whole answer comes when it is finished: for it only the connection and
-    `total_s` count.
+    `total_s` count until its first byte, and then `idle_s` between two reads too.
     """
 
     connect_s: float = 5.0
     first_byte_s: float = 60.0
+    thinking_first_byte_s: float = 300.0
     idle_s: float = 120.0
     total_s: float = 600.0
     first_token_within_s: float = 120.0

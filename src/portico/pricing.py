@@ -19,9 +19,10 @@ def cost(usage: Usage, pricing: Pricing, *, at_utc: str = "1200") -> Cost:
         cache read                cache read rate, else prompt
         cache write               cache write rate, else prompt
         cache write 1 h           its rate, else cache write, else prompt
-        input audio               its rate, else prompt
-        output, output image      completion rate (reasoning is part of output)
-        output audio              its rate, else completion
+        input audio, seconds      their rate, else prompt
+        input image               its rate, else prompt
+        output                    completion rate (reasoning is part of it)
+        output audio, image       their own rate, else completion
 
     Args:
         usage: counts in disjoint buckets. What is negative in them (a
@@ -47,16 +48,20 @@ def cost(usage: Usage, pricing: Pricing, *, at_utc: str = "1200") -> Cost:
     cache_write = _first(rates.cache_write_picousd, prompt)
     cache_write_1h = _first(rates.cache_write_1h_picousd, cache_write)
     input_audio = _first(rates.input_audio_picousd, prompt)
+    input_image = _first(rates.input_image_picousd, prompt)
     output_audio = _first(rates.output_audio_picousd, completion)
+    output_image = _first(rates.output_image_picousd, completion)
     return Cost(
         prompt_picousd=max(0, usage.input_tokens) * prompt
         + max(0, usage.input_video_tokens) * prompt
         + max(0, usage.cache_read_tokens) * cache_read
         + max(0, usage.cache_write_tokens) * cache_write
         + max(0, usage.cache_write_1h_tokens) * cache_write_1h
-        + max(0, usage.input_audio_tokens) * input_audio,
+        + max(0, usage.input_audio_tokens) * input_audio
+        + max(0, usage.audio_s) * input_audio
+        + max(0, usage.input_image_tokens) * input_image,
         completion_picousd=max(0, usage.output_tokens) * completion
-        + max(0, usage.output_image_tokens) * completion
+        + max(0, usage.output_image_tokens) * output_image
         + max(0, usage.output_audio_tokens) * output_audio,
         request_picousd=pricing.request_picousd * max(0, usage.flat_charges),
     )
@@ -93,6 +98,8 @@ def _has_parts(usage: Usage) -> bool:
         | usage.cache_write_tokens
         | usage.cache_write_1h_tokens
         | usage.input_audio_tokens
+        | usage.audio_s
+        | usage.input_image_tokens
         | usage.output_image_tokens
         | usage.output_audio_tokens
     )
@@ -127,14 +134,20 @@ def upper_bound(
 
 def _dearest(source: Pricing | PriceOverride) -> tuple[int, int]:
     """The highest rate of each side."""
-    prompt = max(
-        source.prompt_picousd or 0,
-        source.cache_read_picousd or 0,
-        source.cache_write_picousd or 0,
-        source.cache_write_1h_picousd or 0,
-        source.input_audio_picousd or 0,
-    )
-    return prompt, max(source.completion_picousd or 0, source.output_audio_picousd or 0)
+    prompt, completion = source.prompt_picousd or 0, source.completion_picousd or 0
+    for rate in (
+        source.cache_read_picousd,
+        source.cache_write_picousd,
+        source.cache_write_1h_picousd,
+        source.input_audio_picousd,
+        source.input_image_picousd,
+    ):
+        if rate is not None and rate > prompt:
+            prompt = rate
+    for rate in (source.output_audio_picousd, source.output_image_picousd):
+        if rate is not None and rate > completion:
+            completion = rate
+    return prompt, completion
 
 
 def _rates(pricing: Pricing, *, prompt_tokens: int, at_utc: str) -> Pricing:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from portico.alarms import Alarms
 from portico.dialects import Dialect, Quirks, StreamTail, WireProfile
 from portico.ports import Deadlines, Store, Tokens, Transport
 from portico.providers.signing import SCHEMES, Headers, Scheme
@@ -23,7 +24,7 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     them. `keys` are the operator's other secrets by name. `replayed`:
     a recording answers in the provider's place. `forwards` names the headers of a client
     of the same dialect that are sent on. `side_urls` are those of the APIs beside
-    conversations, by the name of the API. `facts` are what `GET
+    conversations, by the name of the API, and `side_quirks` what is odd about them. `facts` are what `GET
     /providers` tells about it. `others` are the same in dialects that single
     endpoints of it speak, by name.
     """
@@ -42,6 +43,7 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False
     forwards: frozenset[str] = frozenset()
     side_urls: Mapping[str, str] = {}
+    side_quirks: Mapping[str, Quirks] = {}
     facts: Mapping[str, object] = {}
     others: Mapping[str, "ProviderAccess"] = {}
 
@@ -111,3 +113,4 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     budget: RetryBudget
     now_ms: Callable[[], int]
     clock_s: Callable[[], float]
+    alarms: Alarms = msgspec.field(default_factory=Alarms)

@@ -23,7 +23,7 @@ from portico.routing.facts import Candidate
 from portico.routing.health import Observation
 from portico.routing.tool_calls import broken_call
 from portico.tokens import estimate_tokens
-from portico.vocabulary import AttemptRecord, ChatResponse, Choice, Cost, Endpoint, Finish, Usage
+from portico.vocabulary import AttemptRecord, ChatResponse, Choice, Cost, Finish, Usage
 
 _CHARS_PER_TOKEN = 4
 _NO_QUIRKS = Quirks()
@@ -40,7 +40,8 @@ class Seen:
     """Filled in as the attempt goes on: the `token` that its key was exchanged for, if it
     had to be, the upstream's status, then a relay (streams) or a whole response with its
     `body`, and when the first of it came. `held_up`: it had to wait for the client, so its
-    pace is not the provider's. `dropped` are the parameters that its API had no place for."""
+    pace is not the provider's. `pieces` are answers to parts of a request that is larger than
+    the provider takes. `dropped` are the parameters that its API had no place for."""
 
     def __init__(self, candidate: Candidate, surface: Dialect, resources: Resources) -> None:
         access = access_to(resources.providers, candidate.endpoint)
@@ -48,7 +49,9 @@ class Seen:
         # an API beside conversations is the same with every provider
         beside = surface.side is not None
         self.dialect = surface if beside else access.dialect
-        self.quirks = _NO_QUIRKS if beside else access.quirks
+        self.quirks = access.quirks
+        if surface.side is not None:
+            self.quirks = access.side_quirks.get(surface.side.name, _NO_QUIRKS)
         self.endpoint = candidate.endpoint
         self.access = access
         if self.dialect.anonymous:
@@ -61,16 +64,22 @@ class Seen:
         self.relay: StreamRelay | None = None
         self.response: ChatResponse | None = None
         self.body = b""
+        self.pieces: list[bytes] = []
         self.first_token_s: float | None = None
         self.held_up = False
         self.dropped: frozenset[str] = frozenset()
+        self._plausible: Usage | None = None
 
     @property
     def counted(self) -> Usage | None:
         """What the upstream counted, None if it did not, or said numbers that cannot be."""
         seen = self.relay or self.response
         usage = None if seen is None else seen.usage
-        return usage if usage is None or usage.plausible else None
+        if usage is not None and usage is not self._plausible:
+            if not usage.plausible:
+                return None
+            self._plausible = usage
+        return usage
 
     def usage(self, head: RequestHead) -> Usage | None:
         """What the upstream counted; where it did not, an estimate of what was seen, or
@@ -78,16 +87,19 @@ class Seen:
 
         None: nothing was counted and nothing came.
         """
-        if (counted := self.counted) is not None:
-            return _completed(counted, head.billed, self.endpoint)
         if self.relay is not None:
             chars = self.relay.output_chars
         elif self.response is not None:
-            if head.billed is not None:
-                return head.billed
             chars = sum(map(_written_chars, self.response.choices))
         else:
             return None
+        counted, side, price = self.counted, self.dialect.side, self.endpoint.pricing
+        if side is not None and head.billed is not None and price is not None:
+            if self._finish() is None:  # all of it or nothing: half an image is none
+                return None
+            return side.charged(counted, chars, head.billed, price)
+        if counted is not None:
+            return counted
         if not chars:
             return None
         return Usage(
@@ -215,17 +227,3 @@ def failed(seen: Seen | None, surface: Dialect, envelope: Envelope, error: Gatew
     relay = seen.relay if seen is not None else None
     fail = relay.fail if relay is not None else surface.stream_encoder(envelope).error
     return fail(error)
-
-
-def _completed(counted: Usage, billed: Usage | None, endpoint: Endpoint) -> Usage:
-    """What was counted, with what the request tells where the price asks for the other unit:
-    a host that says search units of a model that is priced by the token, or the reverse."""
-    price = endpoint.pricing
-    if billed is None or price is None:
-        return counted
-    missing: dict[str, int] = {}
-    if price.prompt_picousd and not counted.prompt_tokens and billed.input_tokens:
-        missing["input_tokens"] = billed.input_tokens
-    if price.request_picousd and not counted.flat_charges:
-        missing["flat_charges"] = billed.flat_charges
-    return msgspec.structs.replace(counted, **missing, estimated=True) if missing else counted

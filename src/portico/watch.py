@@ -1,4 +1,4 @@
-"""Deadlines of one attempt, on one timer: first token, silence, and all in all.
+"""Deadlines: of one attempt, on one timer, and of the first token over all attempts.
 
 Nothing happens per chunk but an addition: a timer looks every now and then
 whether something was read since it looked last.
@@ -7,8 +7,13 @@ whether something was read since it looked last.
 import asyncio
 from types import TracebackType
 
+from portico.alarms import Alarm, Alarms
+from portico.dialects import SideApi
 from portico.errors import UpstreamTimeout
+from portico.planning import Planned
 from portico.ports import DEADLINE_PASSED, Deadlines
+from portico.routing.patience import first_token_s
+from portico.vocabulary import Endpoint
 
 _LOOKS_PER_SILENCE = 4
 
@@ -23,24 +28,25 @@ class Watch:
     remains is ours to do, not the provider's.
     """
 
-    def __init__(self, deadlines: Deadlines, *, first_s: float) -> None:
+    def __init__(self, deadlines: Deadlines, alarms: Alarms, *, first_s: float) -> None:
         self.reads = 0
         self.sending = False
         self.held_up = False
         self._deadlines = deadlines
+        self._alarms = alarms
         self._first_s = first_s
         self._seen = 0
         self._silent_s = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm: Alarm | None = None
         self._why = ""
         self._cancelling = 0
 
     async def __aenter__(self) -> "Watch":
-        self._loop = asyncio.get_running_loop()
-        self._ends_s = self._loop.time() + self._deadlines.total_s
         self._task = asyncio.current_task()
-        within_s = min(self._first_s, self._deadlines.total_s)
-        self._timer = self._loop.call_later(within_s, self._end, "sent no first token in time")
+        total_s = self._deadlines.total_s
+        within_s = min(self._first_s, total_s)
+        self._alarm = self._alarms.after(within_s, self._end_first)
+        self._ends_s = self._alarm.due_s - within_s + total_s
         return self
 
     async def __aexit__(
@@ -64,9 +70,9 @@ class Watch:
 
     def settling(self) -> None:
         """No deadline any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def _look(self) -> None:
         pause_s = self._deadlines.idle_s / _LOOKS_PER_SILENCE
@@ -78,13 +84,57 @@ class Watch:
         self._seen = self.reads
         if self._silent_s > self._deadlines.idle_s:
             self._end("fell silent in the middle of its answer")
-        elif self._loop.time() >= self._ends_s:
+        elif asyncio.get_running_loop().time() >= self._ends_s:
             self._end("took longer than an answer may take")
         else:
-            self._timer = self._loop.call_later(pause_s, self._look)
+            self._alarm = self._alarms.after(pause_s, self._look)
+
+    def _end_first(self) -> None:
+        self._end("sent no first token in time")
 
     def _end(self, why: str) -> None:
         if self._task is not None and not self._task.done():
             self._why = why
             self._cancelling = self._task.cancelling()
             self._task.cancel(DEADLINE_PASSED + why)
+
+
+class Waiting:
+    """How long one request waits for its first token, attempt by attempt.
+
+    State: the time that all attempts have together, which grows with the patience
+    that their endpoints need.
+    """
+
+    def __init__(
+        self, deadlines: Deadlines, side: SideApi | None, planned: Planned, started_s: float
+    ) -> None:
+        self._deadlines = deadlines
+        self._side = side
+        self._stream = planned.head.stream
+        self._measured = planned.conditions.health.known
+        self._last = planned.route.candidates[-1].endpoint
+        self._started_s = started_s
+        self._together_s = deadlines.first_token_within_s
+
+    def first_s(self, endpoint: Endpoint, now_s: float) -> float:
+        """How long an attempt that begins now may wait for its first token."""
+        deadlines = self._deadlines
+        if self._side is not None:  # what it streams on the way is not waited for
+            return self._side.within_s or deadlines.total_s
+        if not self._stream:  # a whole answer is sent when it is finished
+            return deadlines.total_s
+        first_s = first_token_s(
+            endpoint,
+            self._measured.get((endpoint.model, endpoint.tag)),
+            usual_s=deadlines.first_byte_s,
+            thinking_s=deadlines.thinking_first_byte_s,
+            is_last=endpoint is self._last,
+        )
+        if first_s > deadlines.first_byte_s:
+            self._together_s = max(self._together_s, 2 * first_s)
+        return max(0.0, min(first_s, self._together_s - (now_s - self._started_s)))
+
+    def is_over(self, now_s: float) -> bool:
+        """Whether no further attempt may begin."""
+        return now_s - self._started_s > self._together_s

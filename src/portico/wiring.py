@@ -24,7 +24,7 @@ from portico.gateway import Gateway
 from portico.jsonio import JsonError, loads
 from portico.planning import RoutingRules
 from portico.ports import Store, Transport
-from portico.providers import PROVIDERS, Provider, speaking
+from portico.providers import PROVIDERS, Provider, SideForm, speaking
 from portico.providers.signing import SCHEMES, Headers, Outgoing
 from portico.resources import GatewayOptions, ProviderAccess, Resources
 from portico.routing.budget import RetryBudget
@@ -62,6 +62,7 @@ _SECRET_PART = re.compile(r"(key|secret|token|password)(?!_ur[il])")
 _FACTS = (
     "privacy_policy_url", "terms_of_service_url", "status_page_url", "headquarters", "datacenters",
 )  # fmt: skip
+_USUAL_FORM = SideForm()
 _SIMULATOR = Provider(
     slug="portico", name="Portico Simulator", base_url="", auth="none", key_env=()
 )
@@ -357,6 +358,7 @@ def provider_access(
         replayed=replayed and provider.slug != _SIMULATOR.slug,
         forwards=provider.forwarded_headers,
         side_urls=provider.side_urls(),
+        side_quirks=_side_quirks(provider),
         facts={name: getattr(provider, name) for name in _FACTS},
         others={
             name: provider_access(speaking(provider, name), secret, keys=keys, replayed=replayed)
@@ -402,6 +404,22 @@ def _quirks(provider: Provider) -> Quirks:
         takes_stream_options=provider.takes_stream_options,
         patch_request=provider.patch_request,
     )
+
+
+def _side_quirks(provider: Provider) -> dict[str, Quirks]:
+    """What is odd about each of its APIs beside conversations, by the name of the API."""
+    quirks = {}
+    for name in provider.side_urls():
+        form = provider.side_forms.get(name, _USUAL_FORM)
+        quirks[name] = Quirks(
+            provider=provider.slug,
+            patch_request=form.request,
+            restate=form.answer,
+            most_inputs=form.most_inputs,
+            packs_floats=form.packs_floats,
+            counts_when_verbose=form.counts_when_verbose,
+        )
+    return quirks
 
 
 def catalog_data() -> bytes:

@@ -7,11 +7,12 @@ import pytest
 from tests.dialects.streaming import envelope, pieces_of, recorded_streams, relay_bytes
 
 from portico.dialects import DIALECTS, Quirks, StreamRelay, relay_between
-from portico.errors import StreamBroken, UpstreamRejected
+from portico.errors import StreamBroken, UpstreamEmpty, UpstreamRejected
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(path.name.removesuffix(".upstream.sse") for path in GOLDEN.glob("*.upstream.sse"))
 CHAT = DIALECTS["openai_chat"]
+MESSAGES = DIALECTS["anthropic_messages"]
 
 
 @pytest.mark.parametrize("profile", ["current", "2025"])
@@ -79,9 +80,6 @@ def test_the_tail_takes_the_form_that_is_asked_for(tail, finish_of_usage_chunk):
 @pytest.mark.parametrize(
     "stream",
     [
-        b"",
-        b": comment\n\n",
-        b"data: [DONE]\n\n",
         b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n',
         b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\ndata: {"choi',
         b'data: {"choices":[{"index":0,"delta":"what?"}]}\n\n',
@@ -96,6 +94,39 @@ def test_a_stream_that_never_says_why_it_ended_is_broken(stream):
     relay_bytes(relay, [stream])
 
     assert isinstance(relay.error, StreamBroken)
+
+
+ROLE = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"",
+        b": comment\n\n",
+        b"data: [DONE]\n\n",
+        ROLE,
+        ROLE + b"data: [DONE]\n\n",
+        ROLE + b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":0}}\n\n',
+    ],
+)
+@pytest.mark.parametrize("surface", [CHAT, MESSAGES], ids=["chat", "messages"])
+def test_a_stream_with_nothing_in_it_and_no_word_on_why_is_empty(stream, surface):
+    relay = relay_between(CHAT, surface, Quirks(), envelope())
+
+    out = relay.feed(stream) + relay.end()
+
+    assert isinstance(relay.error, UpstreamEmpty)
+    assert out == b""  # nothing that a client could not be spared
+
+
+def test_a_stream_that_says_why_there_is_nothing_in_it_is_an_answer():
+    relay = relay_between(CHAT, CHAT, Quirks(), envelope())
+    end = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+
+    relay_bytes(relay, [ROLE + end + b"data: [DONE]\n\n"])
+
+    assert relay.error is None
 
 
 def test_an_error_after_text_keeps_the_text_that_came_in_the_same_read():

@@ -49,10 +49,28 @@ FAILURES = {
     "reset in the first event": (Step(cut_at_byte=20, how="rst"), 200),
     "an answer that is no JSON": (Step(body="<html>Bad gateway</html>"), 200),
     "an answer with nothing in it": (Step(body=NOTHING), 200),
+    "an answer of no bytes": (Step(body=""), 200),
+    "204": (Step(status=204, body=""), 204),
+    "a redirect": (Step(status=307, body="", headers={"location": "http://127.0.0.1:9/"}), 307),
+    "a status that is none": (Step(status=799), 799),
+    "an error with the status 200": (Step(body='{"error":{"message":"no","code":503}}'), 200),
+    "an error page with the status 200": (Step(body="<html>", content_type="text/html"), 200),
     "an answer beyond the size limit": (Step(text="word " * 30_000), 200),
     "an answer that is no UTF-8": (Step(malformed="utf8", chunks=("one",)), 200),
 }
+JSON_ONLY = {
+    "a stream nobody asked for": (Step(malformed="sse"), 200),
+}
 STREAM_ONLY = {
+    "JSON that says to be something else": (Step(body="{}", content_type="text/plain"), 200),
+    "a beginning and an end": (
+        Step(
+            body='data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
+            "data: [DONE]\n\n",
+            content_type="text/event-stream",
+        ),
+        200,
+    ),
     "an error before the content": (Step(error_at_chunk=0), 200),
     "an empty stream": (Step(body="data: [DONE]\n\n", content_type="text/event-stream"), 200),
 }
@@ -81,6 +99,7 @@ def matrix() -> dict[str, tuple[Step, int | None, bool]]:
         for stream in (False, True)
     }
     del rows["an answer beyond the size limit, stream"]  # each of its events is small
+    rows |= {f"{name}, JSON": (*how, False) for name, how in JSON_ONLY.items()}
     return rows | {f"{name}, stream": (*how, True) for name, how in STREAM_ONLY.items()}
 
 
@@ -92,6 +111,8 @@ def stage(tmp_path_factory):
     """Two providers; in each case the first plays its own step and the second another."""
     cases = {case: {"first": step, "second": GOOD} for case, (step, _, _) in MATRIX.items()}
     cases |= {case: {"first": one, "second": other} for case, (one, other) in BOTH.items()}
+    empty = Step(body=NOTHING)
+    cases["nothing to say"] = {"first": empty, "second": empty, "third": GOOD}
     with staged(tmp_path_factory.mktemp("failover"), cases, settings=SETTINGS) as everything:
         yield everything
 
@@ -165,6 +186,19 @@ async def test_when_nobody_listens_at_the_first_provider_the_second_answers(star
     assert attempts[-1] == ("second", 200)
     assert set(attempts[:-1]) == {("first", None)}
     assert len(charges(small, got)) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["JSON", "stream"])
+async def test_what_two_providers_have_nothing_to_say_to_is_not_sent_to_a_third(stage, stream):
+    case = "nothing to say"
+    before = {slug: len(stage.arrivals(slug, case)) for slug in ("first", "second", "third")}
+
+    got = await ask(stage, case, stream=stream, order=["first", "second", "third"])
+
+    asked = {slug: len(stage.arrivals(slug, case)) - before[slug] for slug in before}
+    assert asked == {"first": 1, "second": 1, "third": 0}
+    assert got.status == got.json["error"]["code"] == 502
+    assert got.json["error"]["metadata"]["error_type"] == "provider_unavailable"
 
 
 async def test_when_both_fail_the_error_is_the_last_one_and_names_those_before(stage):

@@ -3,6 +3,7 @@
 import pytest
 
 from portico.errors import (
+    UpstreamEmpty,
     UpstreamKeyRefused,
     UpstreamModelGone,
     UpstreamOverloaded,
@@ -49,6 +50,7 @@ BUSY = Outcome(error=UpstreamRateLimited("busy"))
 OUT_OF_TIME = Outcome(error=UpstreamTimeout("late"), give_up=True)
 BAD_KEY = Outcome(error=UpstreamKeyRefused("no"))
 GONE = Outcome(error=UpstreamModelGone("no"))
+EMPTY = Outcome(error=UpstreamEmpty("nothing"))
 REFUSED = Outcome(error=UpstreamRejected("no"))
 MID_STREAM = Outcome(error=UpstreamUnavailable("cut"), committed=True)
 
@@ -72,6 +74,11 @@ MID_STREAM = Outcome(error=UpstreamUnavailable("cut"), committed=True)
         ([BAD_KEY] * 9, "ab"),
         ([BAD_KEY, DOWN, FINE], "abb"),
         ([GONE] * 9, "ab"),
+        ([EMPTY, FINE], "ab"),
+        ([EMPTY] * 9, "ab"),
+        ([EMPTY, DOWN, FINE], "abb"),
+        ([DOWN, EMPTY, FINE], "aba"),
+        ([DOWN, EMPTY, EMPTY, FINE], "aba"),
     ],
 )
 def test_attempts(outcomes, asked):
@@ -84,6 +91,48 @@ def test_attempts_are_bounded_however_many_endpoints_there_are():
 
 def test_what_two_providers_refuse_is_not_sent_to_a_third():
     assert run(attempt_flow([A, B, C], retries=1), [REFUSED] * 9) == "ab"
+
+
+@pytest.mark.parametrize(
+    ("moderated", "asked"),
+    [
+        ({}, "ab"),  # nothing is known: once more, as with any refusal
+        ({"b": True}, "ac"),
+        ({"b": True, "c": True, "d": True}, "a"),
+        ({"b": True, "c": True, "d": False}, "ad"),
+        ({"b": False, "c": False, "d": False}, "abcd"),
+        ({"a": False, "c": False}, "abc"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("error_type", ["content_policy_violation", "refusal"])
+def test_what_is_refused_for_its_content_is_sent_to_who_does_not_judge_it(
+    moderated, asked, error_type
+):
+    endpoints = [endpoint(slug, is_moderated=moderated.get(slug)) for slug in "abcd"]
+    refused = Outcome(error=UpstreamRejected("no", error_type=error_type))
+
+    assert run(attempt_flow(endpoints, retries=1), [refused] * 9) == asked
+
+
+def test_who_judges_content_is_asked_after_any_other_failure():
+    endpoints = [endpoint(slug, is_moderated=True) for slug in "abc"]
+
+    assert run(attempt_flow(endpoints, retries=0), [REFUSED, FINE]) == "ab"
+    assert run(attempt_flow(endpoints, retries=0), [DOWN, BUSY, FINE]) == "abc"
+
+
+def test_after_two_empty_answers_no_third_endpoint_of_the_model_is_asked():
+    other = endpoint("z", model="other")
+
+    assert run(attempt_flow([A, B, C, other], retries=1), [EMPTY, EMPTY, FINE]) == "abz"
+
+
+def test_an_empty_answer_is_not_asked_for_with_the_next_key_of_the_same_endpoint():
+    copies = [Candidate(endpoint=A, credential=name) for name in ("first", "second")]
+    flow = flow_of_candidates([*copies, Candidate(endpoint=B)], retries=0)
+
+    assert run(flow, [EMPTY, FINE]) == "ab"
 
 
 def test_a_model_that_is_gone_at_some_providers_is_asked_for_at_all():
@@ -164,6 +213,32 @@ def test_retry_after_is_the_smallest_hint_if_every_attempt_gave_one(errors, retr
     assert last.headers.get("Retry-After") == retry_after
     # either it says when to come back, or not to repeat what was tried here
     assert ("x-should-retry" in last.headers) is (retry_after is None)
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        ([limited(7), limited(30)], ("capacity_exhausted", True, 7)),
+        ([limited(7), limited(None)], ("capacity_exhausted", True, None)),
+        ([limited(7), overloaded(9)], ("temporarily_unavailable", True, 7)),
+        ([overloaded(None), overloaded(None)], ("temporarily_unavailable", True, None)),
+        ([UpstreamModelGone("no"), UpstreamModelGone("no")], ("model_unavailable_upstream", False, None)),
+        ([UpstreamModelGone("no"), limited(7)], None),
+        ([UpstreamUnavailable("down")], None),
+    ],
+)  # fmt: skip
+def test_what_all_attempts_failed_for_is_told_where_there_is_a_word_for_it(errors, told):
+    last = final_error(list(zip((A, B), errors, strict=False)))
+
+    availability = last.metadata.get("availability")
+    if told is None:
+        assert availability is None
+    else:
+        code, retryable, retry_after = told
+        assert (availability["code"], availability["retryable"]) == (code, retryable)
+        assert availability.get("retry_after") == retry_after
+        assert availability["requested_models"] == ["m"]
+        assert availability["affected_providers"] == ["a", "b"]
 
 
 def test_earlier_errors_are_told_beside_the_last_one():

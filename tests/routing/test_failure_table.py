@@ -8,7 +8,7 @@ import json
 import pytest
 
 from portico.dialects.failures import classify, decode_error
-from portico.errors import StreamBroken, UpstreamTimeout, UpstreamUnavailable
+from portico.errors import StreamBroken, UpstreamEmpty, UpstreamTimeout, UpstreamUnavailable
 from portico.routing import Outcome, attempt_flow, final_error
 from portico.routing.facts import Candidate
 from portico.vocabulary import Endpoint
@@ -36,6 +36,7 @@ def inside(text, **error):
     return Outcome(error=classify(None, {}, {"error": error | {"message": text}}))
 
 
+EMPTY = Outcome(error=UpstreamEmpty("nothing"))
 CUT = Outcome(error=StreamBroken("cut"))
 COMMITTED = Outcome(error=StreamBroken("cut"), committed=True)
 TOO_LONG = "This model's maximum context length is 8000 tokens"
@@ -71,6 +72,7 @@ def asked(candidates, outcome):
         pytest.param(said(400, "x", code="content_filter"), "ab", "az", id="content policy"),
         pytest.param(said(403, "flagged by moderation"), "ab", "az", id="moderation"),
         pytest.param(inside("overloaded", code=503), "abc", "az", id="200 with an error in the body"),
+        pytest.param(EMPTY, "ab", "az", id="200 with nothing in it"),
         pytest.param(CUT, "abc", "az", id="a stream that ends before content"),
         pytest.param(COMMITTED, "a", "a", id="after the first content"),
         pytest.param(Outcome(error=UpstreamTimeout("x"), give_up=True), "a", "a", id="no time left"),

@@ -3,11 +3,14 @@
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from routing_samples import endpoint, model, route, tags, target
 
 from portico.errors import NoEndpointAvailable
 from portico.routing import Conditions, Needs, parse_preferences
-from portico.routing.needs import Restrictions
+from portico.routing.filters import HARD, nothing_objects
+from portico.routing.needs import Credential, Restrictions
 from portico.routing.plan import survey
 from portico.vocabulary import Pricing
 
@@ -386,9 +389,10 @@ def test_static_variants_without_a_row_of_their_own_are_kept_endpoints(variant, 
     assert tags(target(orca, variant=variant), {"sort": "price"}) == found
 
 
-def test_a_flat_price_per_request_is_not_free():
-    flat = Pricing(prompt_picousd=0, completion_picousd=0, request_picousd=1)
-    orca = model(endpoint("flat", pricing=flat))
+@pytest.mark.parametrize("only", ["request", "input_audio", "output_audio", "output_image"])
+def test_a_price_for_anything_else_than_text_is_not_free(only):
+    price = Pricing(prompt_picousd=0, completion_picousd=0, **{f"{only}_picousd": 1})
+    orca = model(endpoint("flat", pricing=price))
 
     with pytest.raises(NoEndpointAvailable):
         tags(target(orca, variant="free"))
@@ -407,3 +411,58 @@ def test_each_excluded_endpoint_says_why_in_words():
         "dear": ("max_price", "prompt price is 2.3, above max_price 1"),
         "flat": ("max_price", "request price is 0.002, above max_price 0"),
     }
+
+
+_SETS = st.sets(st.sampled_from(["tools", "temperature", "text", "image", "audio"])).map(frozenset)
+_ENDPOINTS = st.builds(
+    lambda tag, facts: endpoint(tag, **facts),
+    st.sampled_from(["a", "b", "c/eu", "d/flex"]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "pricing": st.sampled_from([None, Pricing(prompt_picousd=0, completion_picousd=0)]),
+            "service_tier": st.sampled_from([None, "flex", "priority"]),
+            "context_tokens": st.sampled_from([None, 10, 1000]),
+            "max_completion_tokens": st.sampled_from([None, 5, 100]),
+            "supported_parameters": _SETS,
+            "input_modalities": _SETS,
+            "output_modalities": _SETS.filter(bool),
+            "region": st.sampled_from([None, "eu"]),
+        },
+    ),
+)
+
+
+@given(
+    st.lists(_ENDPOINTS, min_size=1, max_size=3),
+    st.builds(
+        Needs,
+        prompt_tokens=st.sampled_from([1, 50, 5000]),
+        max_output_tokens=st.sampled_from([None, 1, 50]),
+        parameters=_SETS,
+        input_modalities=_SETS,
+        output_modalities=_SETS,
+        preferences=st.sampled_from([None, {"only": ["a"]}, {"zdr": True}]).map(parse_preferences),
+        service_tier=st.sampled_from([None, "flex", "priority"]),
+    ),
+    st.builds(
+        Conditions,
+        credentials=st.sampled_from([{}, {"a": (Credential(name="", models=("other/*",)),)}]),
+        restrictions=st.sampled_from([(), (Restrictions(data_region="eu"),)]),
+        ignore_unsupported_tools=st.booleans(),
+    ),
+    st.sampled_from(["", "free", "extended", "nitro"]),
+)
+def test_where_nothing_objects_at_a_glance_no_filter_does(endpoints, needs, conditions, variant):
+    wanted = target(model(*endpoints), variant=variant)
+
+    if nothing_objects(needs, conditions, wanted):
+        for _, make in HARD:
+            objects = make(needs, conditions, wanted)
+            assert objects is None or not any(map(objects, wanted.facts.endpoints))
+
+
+def test_a_plain_request_for_a_plain_model_is_seen_at_a_glance():
+    plain = target(model(endpoint("a"), endpoint("b", 2)))
+
+    assert nothing_objects(Needs(preferences=parse_preferences(None)), Conditions(), plain)

@@ -132,6 +132,53 @@ def test_a_guardrail_answers_in_the_words_that_clients_know():
     )
 
 
+def test_a_region_that_no_endpoint_is_in_is_forbidden():
+    conditions = Conditions(restrictions=(Restrictions(data_region="eu"),))
+
+    with pytest.raises(NoEndpointAvailable) as caught:
+        route(ORCA, conditions=conditions)
+
+    availability = caught.value.metadata["availability"]
+    assert (caught.value.status, caught.value.error_type) == (403, "permission_denied")
+    assert availability["code"] == "region_restricted"
+    assert availability["excluded_by"] == ["data_region"]
+    assert availability["constraint"]["field"] == "data_region"
+
+
+def test_a_tier_that_nobody_asked_for_is_not_why_nothing_fits():
+    tiered = model(endpoint("groq"), endpoint("groq/priority", service_tier="priority"))
+    unbounded = model(
+        endpoint("groq"),
+        endpoint("groq/priority", service_tier="priority", context_tokens=None),
+    )
+
+    with pytest.raises(NoEndpointAvailable, match="No allowed providers are available"):
+        route(tiered, {"ignore": ["groq"]})
+    with pytest.raises(ContextLengthExceeded, match="maximum context length is 8000 tokens"):
+        route(unbounded, prompt_tokens=9_000)
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "needs", "message"),
+    [
+        ([endpoint("groq")], (9_000, 0), "maximum context length is 8000 tokens. However, you requested about 9000 tokens (9000 of input, 0 in the output)"),
+        ([endpoint("groq")], (7_000, 1_500), "maximum context length is 8000 tokens. However, you requested about 8500 tokens (7000 of input, 1500 in the output)"),
+        ([endpoint("groq")], (10, 3_000), "maximum output is 2000 tokens. However, you requested about 3010 tokens (10 of input, 3000 in the output)"),
+        ([endpoint("groq", context_tokens=None)], (10, 3_000), "maximum output is 2000 tokens."),
+        ([endpoint("groq"), endpoint("together", context_tokens=None)], (9_000, 3_000), "maximum output is 2000 tokens."),
+    ],
+    ids=["the prompt", "the sum", "the output", "the output, the window not known", "one window not known"],
+)  # fmt: skip
+def test_what_is_too_long_is_told_with_the_limit_that_it_exceeds(endpoints, needs, message):
+    prompt, output = needs
+
+    with pytest.raises(ContextLengthExceeded) as caught:
+        route(model(*endpoints), prompt_tokens=prompt, max_output_tokens=output or None)
+
+    assert message in caught.value.message
+    assert caught.value.error_type == "context_length_exceeded"
+
+
 def test_an_ended_free_variant_names_the_model_that_remains():
     with pytest.raises(NoEndpointAvailable) as caught:
         route(target(ORCA, variant="free"))

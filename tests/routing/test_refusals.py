@@ -1,33 +1,6 @@
-"""Errors that planning offers to those who find out later that nobody can answer."""
+"""Errors for names that mean nothing here, and for routers that are left without a model."""
 
-import pytest
-
-from portico.routing.refusals import model_not_found, no_match, not_now
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "error_type"),
-    [
-        ("capacity_exhausted", 429, "rate_limit_exceeded"),
-        ("temporarily_unavailable", 503, "provider_overloaded"),
-    ],
-)
-def test_what_passes_by_itself_is_retryable_and_says_when(code, status, error_type):
-    error = not_now(code, ["acme/orca-2"], affected=["groq"], retry_after_s=7)
-
-    availability = error.metadata["availability"]
-    assert (error.status, error.error_type) == (status, error_type)
-    assert error.headers == {"Retry-After": "7"}
-    assert (availability["code"], availability["retryable"]) == (code, True)
-    assert availability["retry_after"] == 7
-    assert availability["affected_providers"] == ["groq"]
-
-
-def test_without_a_hint_there_is_no_header():
-    error = not_now("temporarily_unavailable", ["acme/orca-2"])
-
-    assert error.headers == {}
-    assert "retry_after" not in error.metadata["availability"]
+from portico.routing.refusals import model_not_found, no_match
 
 
 def test_a_wrong_name_suggests_right_ones():

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
-from build_catalog import Names, Unpriceable, key, picousd, pricing
+from build_catalog import Names, Unpriceable, beside_pricing, key, picousd, pricing
 
 TODAY = date(2026, 6, 1)
 
@@ -107,6 +107,52 @@ def test_prices_by_time_of_day_become_overrides():
 def test_a_price_that_cannot_be_said_is_left_out(said):
     with pytest.raises(Unpriceable):
         pricing(prices(**said), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "rates"),
+    [
+        ("embeddings", {"input_mtok": "0.02"}, {"prompt_picousd": 20_000, "completion_picousd": 0}),
+        ("embeddings", {"input_mtok": "0.1", "output_mtok": "0.1"},
+         {"prompt_picousd": 100_000, "completion_picousd": 0}),
+        ("speech", {"input_mchars": "15"}, {"prompt_picousd": 15_000_000, "completion_picousd": 0}),
+        ("transcription", {"audio_hours": "0.36", "input_audio_hours": "0.36"},
+         {"prompt_picousd": 0, "completion_picousd": 0, "input_audio_picousd": 100_000_000}),
+        ("transcription", {"input_audio_hours": "0.04"},
+         {"prompt_picousd": 0, "completion_picousd": 0, "input_audio_picousd": 11_111_112}),
+        ("image", {"input_mtok": "5", "output_mtok": "10", "input_image_mtok": "8",
+                   "output_image_mtok": "32", "cache_image_read_mtok": "2"},
+         {"prompt_picousd": 5_000_000, "completion_picousd": 10_000_000,
+          "input_image_picousd": 8_000_000, "output_image_picousd": 32_000_000}),
+    ],
+)  # fmt: skip
+def test_prices_in_other_units_than_tokens_are_exact_or_rounded_up(kind, said, rates):
+    assert beside_pricing(prices(**said), kind, TODAY) == rates
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("speech", {"input_mtok": "1"}),
+        ("speech", {"input_mchars": "1", "output_mtok": "1"}),
+        ("transcription", {"input_audio_hours": "1", "input_mtok": "1"}),
+        ("transcription", {"audio_hours": "2", "input_audio_hours": "1"}),
+        ("image", {"input_mtok": "1", "output_mtok": "1", "images_kcount": "4"}),
+    ],
+)
+def test_a_price_in_units_that_cannot_be_said_is_left_out(kind, said):
+    with pytest.raises(Unpriceable):
+        beside_pricing(prices(**said), kind, TODAY)
+
+
+def test_the_last_price_that_holds_by_now_is_taken():
+    said = [
+        SimpleNamespace(constraint=None, prices=prices(input_mtok="1")),
+        from_day(date(2026, 5, 1), input_mtok="2"),
+        from_day(date(2026, 7, 1), input_mtok="3"),
+    ]
+
+    assert beside_pricing(said, "embeddings", TODAY)["prompt_picousd"] == 2_000_000
 
 
 SLUGS = {

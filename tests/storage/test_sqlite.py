@@ -487,6 +487,10 @@ async def test_locked_by_another_process_holds_fail_in_time_and_charges_are_book
     await store.create_key(a_key("after the release of a hold that was written all the same"))
 
     assert [type(result) for result in results] == [StorageUnavailable, StorageUnavailable]
+    assert [("nothing was sent" in r.message, dict(r.headers)) for r in results] == [
+        (True, {"Retry-After": "5"}),
+        (False, {"x-should-retry": "false"}),
+    ]
     assert waited_s <= 2.5  # two seconds, and half a one for a busy machine
     assert readable == key
     found = await store.find_generation(reservation.generation_id)

@@ -64,6 +64,22 @@ dialect = "bedrock_converse"
 [providers.google-ai-studio]
 base_url = "{url}/gemini/v1beta"
 api_key = "env:UPSTREAM_SECRET"
+
+[providers.groq]
+base_url = "{url}/groq/v1"
+api_key = "env:UPSTREAM_SECRET"
+
+[providers.voyage]
+base_url = "{url}/voyage/v1"
+api_key = "env:UPSTREAM_SECRET"
+
+[providers.perplexity]
+base_url = "{url}/perplexity"
+api_key = "env:UPSTREAM_SECRET"
+
+[providers.mistral]
+base_url = "{url}/mistral/v1"
+api_key = "env:UPSTREAM_SECRET"
 """
 MODEL = """
 [[models]]
@@ -90,6 +106,22 @@ MODELS = (
     ("test/embed", "chat", "embed-test", "embeddings", TOKENS),
     ("test/embed-second", "chat", "embed-second", "embeddings", TOKENS),
     ("test/voice", "chat", "voice-test", "speech", 'prompt = "15", completion = "0"'),
+    (
+        "test/voice-tokens",
+        "openai",
+        "gpt-4o-mini-tts",
+        "speech",
+        'prompt = "0.6", completion = "12"',
+    ),
+    ("test/voice-uncounted", "chat", "voice-plain", "speech", 'prompt = "0.6", completion = "12"'),
+    ("test/ears-groq", "groq", "whisper-groq", "transcription", SECONDS),
+    ("test/cohere-embed", "cohere", "embed-cohere", "embeddings", TOKENS),
+    ("test/gemini-embed", "google-ai-studio", "embed-gemini", "embeddings", TOKENS),
+    ("test/voyage-embed", "voyage", "embed-voyage", "embeddings", TOKENS),
+    ("test/perplexity-embed", "perplexity", "embed-pplx", "embeddings", TOKENS),
+    ("test/mistral-embed", "mistral", "embed-mistral", "embeddings", TOKENS),
+    ("test/openai-embed", "openai", "embed-openai", "embeddings", TOKENS),
+    ("test/voyage-rerank", "voyage", "rerank-voyage", "rerank", TOKENS),
     ("test/ears", "chat", "ears-test", "transcription", SECONDS),
     ("test/ears-tokens", "chat", "ears-tokens", "transcription", TOKENS),
     ("test/brush", "chat", "gpt-image-test", "image", TOKENS),

@@ -1,13 +1,14 @@
 """`POST /audio/speech` and `/audio/transcriptions` over real sockets."""
 
 import base64
+import json
 
 import httpx
 import openai
 import pytest
 
 from tests.surfaces.conftest import Site
-from tests.surfaces.upstream import Played, whole
+from tests.surfaces.upstream import Played, stream, whole
 
 pytestmark = pytest.mark.io
 
@@ -88,6 +89,8 @@ def test_the_openai_client_hears(site: Site):
         ("/audio/speech", speak(response_format="midi"), "response_format"),
         ("/audio/speech", speak(stream_format="sse"), "stream_format"),
         ("/audio/speech", speak(speed=0), "speed"),
+        ("/audio/speech", speak(instructions=5), "instructions"),
+        ("/audio/speech", speak(input_references=[{"type": "image"}]), "input_references.0.type"),
         ("/audio/transcriptions", hear(input_audio={"data": "", "format": "mp3"}), "input_audio"),
         ("/audio/transcriptions", hear(input_audio={"data": "?", "format": "mp3"}), "input_audio"),
         (
@@ -96,6 +99,12 @@ def test_the_openai_client_hears(site: Site):
             "input_audio",
         ),
         ("/audio/transcriptions", hear(response_format="srt"), "response_format"),
+        ("/audio/transcriptions", hear(prompt={"a": 1}), "prompt"),
+        (
+            "/audio/transcriptions",
+            hear(timestamp_granularities=["line"]),
+            "timestamp_granularities.0",
+        ),
         ("/audio/transcriptions", {"model": "test/ears"}, "input_audio"),
     ],
 )
@@ -139,7 +148,8 @@ def test_a_transcription_is_charged_in_its_unit(
 ):
     site.upstream.play(upstream, whole(native))
 
-    answer = site.post("/api/v1/audio/transcriptions", hear(model=model, language="en"))
+    wish = {"response_format": "verbose_json"} if "segments" in native else {}
+    answer = site.post("/api/v1/audio/transcriptions", hear(model=model, language="en", **wish))
 
     body, row = answer.json(), site.generation(answer)
     assert described("/audio/transcriptions", body) == []
@@ -194,3 +204,149 @@ def test_a_bad_form_is_the_clients_mistake(site: Site, body, kind):
 
     assert answer.status_code == 400
     assert "form" in answer.json()["error"]["message"]
+
+
+def events(*bodies: dict) -> Played:
+    return stream(b"".join(b"data: %s\n\n" % json.dumps(body).encode() for body in bodies))
+
+
+def delta(sound: bytes) -> dict:
+    return {"type": "speech.audio.delta", "audio": base64.b64encode(sound).decode()}
+
+
+def test_speech_by_the_token_is_counted_by_the_host_in_a_stream(site: Site):
+    done = {"type": "speech.audio.done", "usage": {"input_tokens": 4, "output_tokens": 50}}
+    site.upstream.play("gpt-4o-mini-tts", events(delta(SOUND[:100]), delta(SOUND[100:]), done))
+
+    answer = site.post("/api/v1/audio/speech", speak(model="test/voice-tokens"))
+
+    row = site.generation(answer)
+    assert (answer.content, answer.headers["content-type"]) == (SOUND, "audio/pcm")
+    assert site.upstream.last.json["stream_format"] == "sse"
+    assert (row["tokens_prompt"], row["tokens_completion"]) == (4, 50)
+    assert row["total_cost"] == pytest.approx(4 * 0.6e-6 + 50 * 12e-6)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        events(delta(SOUND)),
+        events({"type": "speech.audio.done", "usage": {}}),
+        events(delta(SOUND), {"type": "error", "error": {"message": "full", "code": 503}}),
+        events({"type": "speech.audio.delta", "audio": "?"}),
+    ],
+    ids=["cut", "no sound", "failure", "no base64"],
+)
+def test_a_stream_of_speech_that_is_not_whole_is_the_providers_failure(site: Site, broken):
+    site.upstream.play("gpt-4o-mini-tts", broken)
+
+    answer = site.post("/api/v1/audio/speech", speak(model="test/voice-tokens"))
+
+    assert answer.status_code in {502, 503}
+    assert site.generation(answer)["total_cost"] == 0
+
+
+def test_speech_by_the_token_that_nobody_counted_is_estimated_from_the_text(site: Site):
+    site.upstream.play("voice-plain", Played(parts=(SOUND,), kind="audio/pcm"))
+
+    answer = site.post("/api/v1/audio/speech", speak(model="test/voice-uncounted", input="a" * 40))
+
+    row = site.generation(answer)
+    assert answer.content == SOUND
+    assert (row["tokens_prompt"], row["tokens_completion"]) == (10, 60)
+    assert row["total_cost"] == pytest.approx(10 * 0.6e-6 + 60 * 12e-6)
+
+
+@pytest.mark.parametrize("sound", [b"{\x00\x01" * 40, b"   \x01\x02" * 40])
+def test_sound_may_begin_like_json(site: Site, sound):
+    site.upstream.play("voice-test", Played(parts=(sound,), kind="audio/pcm"))
+
+    answer = site.post("/api/v1/audio/speech", speak())
+
+    assert answer.content == sound
+
+
+def test_sound_inside_json_is_taken_out(site: Site):
+    site.upstream.play("voice-test", whole({"audio_data": base64.b64encode(SOUND).decode()}))
+
+    answer = site.post("/api/v1/audio/speech", speak(response_format="mp3"))
+
+    assert (answer.content, answer.headers["content-type"]) == (SOUND, "audio/mpeg")
+    assert site.generation(answer)["total_cost"] == pytest.approx(11 * 15e-6)
+
+
+MISTRALS = {
+    "text": TEXT,
+    "model": "voxtral",
+    "language": None,
+    "segments": [],
+    "usage": {
+        "prompt_audio_seconds": 3,
+        "prompt_tokens": 3,
+        "completion_tokens": 11,
+        "total_tokens": 389,
+        "prompt_tokens_details": {"audio_tokens": 375},
+    },
+}
+ONLY_TOKENS = {"text": TEXT, "usage": {"input_tokens": 37, "output_tokens": 12}}
+NONSENSE = {"text": TEXT, "usage": {"seconds": -4, "input_tokens": -1, "output_tokens": 1e30}}
+ESTIMATED_S = 1  # of 5 kB
+
+
+@pytest.mark.parametrize(
+    ("model", "upstream", "native", "cost"),
+    [
+        ("test/ears", "ears-test", MISTRALS, 3e-4),
+        ("test/ears", "ears-test", ONLY_TOKENS, ESTIMATED_S * 1e-4),
+        ("test/ears", "ears-test", NONSENSE, ESTIMATED_S * 1e-4),
+        ("test/ears", "ears-test", {"text": TEXT}, ESTIMATED_S * 1e-4),
+        ("test/ears-tokens", "ears-tokens", MISTRALS, 378e-6 + 11 * 5e-6),
+        ("test/ears-tokens", "ears-tokens", ONLY_TOKENS, 37e-6 + 12 * 5e-6),
+        ("test/ears-tokens", "ears-tokens", BY_SECONDS, 30e-6 + 8 * 5e-6),
+        ("test/ears-tokens", "ears-tokens", NONSENSE, 10e-6 + 8 * 5e-6),
+    ],
+)
+def test_what_is_not_counted_in_the_unit_of_the_price_is_estimated_and_never_free(
+    site: Site, described, model, upstream, native, cost
+):
+    site.upstream.play(upstream, whole(native))
+
+    answer = site.post("/api/v1/audio/transcriptions", hear(model=model))
+
+    body = answer.json()
+    assert described("/audio/transcriptions", body) == []
+    assert body.keys() == {"text", "usage"}
+    assert site.generation(answer)["total_cost"] == body["usage"]["cost"] == pytest.approx(cost)
+
+
+def test_a_host_that_tells_the_length_only_in_detail_is_asked_for_it(site: Site):
+    site.upstream.play("whisper-groq", whole(VERBOSE))
+
+    answer = site.post("/api/v1/audio/transcriptions", hear(model="test/ears-groq"))
+
+    assert answer.json() == {"text": TEXT, "usage": {"seconds": 2.5, "cost": 0.0003}}
+    assert b'name="response_format"\r\n\r\nverbose_json\r\n' in site.upstream.last.body
+
+
+def test_options_for_the_host_are_fields_of_its_form(site: Site):
+    site.upstream.play("ears-test", whole(BY_SECONDS))
+    options = {"chat": {"chunking_strategy": "auto", "model": "other"}, "acme": {"x": 1}}
+
+    site.post("/api/v1/audio/transcriptions", hear(provider={"options": options}))
+
+    sent = site.upstream.last.body
+    assert b'name="chunking_strategy"\r\n\r\nauto\r\n' in sent
+    assert sent.count(b'name="model"') == 1
+    assert b'name="x"' not in sent
+
+
+def test_a_form_with_a_file_too_large_is_refused(site: Site):
+    answer = httpx.post(
+        site.root + "/api/v1/audio/transcriptions",
+        files={"file": ("a.wav", bytes(25 * 1024 * 1024 + 1))},
+        data={"model": "test/ears"},
+        headers={"x-api-key": site.key},
+    )
+
+    assert answer.status_code == 413
+    assert answer.json()["error"]["metadata"]["error_type"] == "payload_too_large"

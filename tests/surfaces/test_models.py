@@ -23,7 +23,11 @@ def get(site: Site, path: str, *, key: bool = True, **headers: str) -> httpx.Res
         ("/models/user", "/models/user"),
         ("/embeddings/models", "/embeddings/models"),
         ("/models/count", "/models/count"),
+        ("/models?output_modalities=all", "/models"),
+        ("/models?sort=newest&q=test", "/models"),
+        ("/endpoints/zdr", "/endpoints/zdr"),
         ("/model/test/chat", "/model/{author}/{slug}"),
+        ("/model/openai/gpt-image-1.5", "/model/{author}/{slug}"),
     ],
 )
 def test_every_shape_is_as_described(site: Site, described, path, description):
@@ -51,6 +55,52 @@ def test_codex_finds_its_empty_list(site: Site):
 
     assert body["models"] == []
     assert body["data"]
+    assert "models" not in get(site, "/v1/models").json()
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models?q=test&limit=3", "/v1/models/user"])
+def test_a_list_that_the_client_has_already_is_not_sent_again(site: Site, path):
+    first = get(site, path)
+    tag = first.headers["etag"]
+
+    same = get(site, path, if_none_match=f'"other", W/{tag}')
+    other = get(site, "/v1/models?q=chat", if_none_match=tag)
+    after = get(site, path)
+
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    assert (other.status_code, after.content) == (200, first.content)
+
+
+def test_the_shapes_have_tags_of_their_own(site: Site):
+    plain = get(site, "/v1/models").headers["etag"]
+    anthropic = get(site, "/v1/models", anthropic_version="2023-06-01").headers["etag"]
+
+    assert plain != anthropic
+
+
+def test_plain_lists_hide_what_does_not_converse(site: Site):
+    rows = get(site, "/api/v1/models?output_modalities=all").json()["data"]
+    usual = {row["id"] for row in get(site, "/api/v1/models").json()["data"]}
+
+    hidden = {row["id"]: row for row in rows if row["id"] not in usual}
+    assert {"openai/text-embedding-3-small", "openai/whisper-1", "openai/tts-1"} <= hidden.keys()
+    assert not {"text"} & {
+        m for r in hidden.values() for m in r["architecture"]["output_modalities"]
+    }
+    assert hidden["openai/whisper-1"]["architecture"]["modality"] == "audio->transcription"
+    assert hidden["openai/whisper-1"]["pricing"]["audio"] == "0.0001"
+    assert hidden["openai/tts-1"]["pricing"] == {"prompt": "0.000015", "completion": "0"}
+    assert hidden["openai/gpt-image-1.5"]["pricing"]["image_output"] == "0.000032"
+    prices = [str(p) for row in rows for p in row["pricing"].values() if isinstance(p, str)]
+    assert not [price for price in prices if "e" in price.lower()]
+
+
+@pytest.mark.parametrize("path", ["/models", "/models/count", "/models/user", "/embeddings/models"])
+def test_a_value_that_there_is_not_is_refused(site: Site, path):
+    answer = get(site, f"/api/v1{path}?sort=best")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("sort: ")
 
 
 def test_one_row_is_found_by_slug_and_variant(site: Site):

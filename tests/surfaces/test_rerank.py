@@ -108,3 +108,26 @@ def test_a_key_with_too_little_left_is_refused_before_anybody_is_asked(site: Sit
 
     assert answer.status_code == 403
     assert site.upstream.arrived == []
+
+
+def test_no_more_results_come_than_were_wished_whatever_a_host_calls_that(site: Site, described):
+    rows = [{"index": 1, "relevance_score": 0.2}, {"index": 0, "relevance_score": 0.9},
+            {"index": 7, "relevance_score": 1.0}]  # fmt: skip
+    site.upstream.play("rerank-voyage", whole({"data": rows, "usage": {"total_tokens": 40}}))
+
+    answer = site.post("/api/v1/rerank", ask(model="test/voyage-rerank", top_n=1))
+
+    assert described("/rerank", answer.json()) == []
+    assert [row["index"] for row in answer.json()["results"]] == [0]
+    assert site.upstream.last.json["top_k"] == 1
+    assert "top_n" not in site.upstream.last.json
+
+
+@pytest.mark.parametrize("units", [-3, 1e300, True, "2", None])
+def test_units_that_cannot_be_are_counted_here(site: Site, units):
+    broken = {**COHERE, "meta": {"billed_units": {"search_units": units}}}
+    site.upstream.play("rerank-test", whole(broken))
+
+    answer = site.post("/api/v1/rerank", ask())
+
+    assert answer.json()["usage"]["cost"] == pytest.approx(0.002)

@@ -14,6 +14,7 @@ from portico.dialects.base import (
     Quirks,
     RawFields,
     RequestHead,
+    SideApi,
     StreamTail,
     WireProfile,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "Quirks",
     "RawFields",
     "RequestHead",
+    "SideApi",
     "StreamRelay",
     "StreamTail",
     "VerbatimRelay",

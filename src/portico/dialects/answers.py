@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from portico.dialects.base import Quirks
-from portico.errors import StreamBroken, UpstreamUnavailable
-from portico.jsonio import JsonError, JsonObject, ShapeError, loads
+from portico.errors import StreamBroken, UpstreamEmpty, UpstreamUnavailable
+from portico.jsonio import JsonError, JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import ChatResponse, Choice
 
 
@@ -16,18 +16,31 @@ def answer_json(body: bytes) -> Any:
     """The JSON value that a 200 body is.
 
     Raises:
-        UpstreamUnavailable: it is not JSON.
+        UpstreamUnavailable: it is not JSON, or nothing at all.
     """
+    if not body.strip():
+        raise empty_answer()
     try:
         return loads(body)
     except JsonError as error:
         raise UpstreamUnavailable("the upstream's answer is not JSON") from error
 
 
-def read_answer(
-    body: bytes, quirks: Quirks, read: Callable[[JsonObject, Quirks], ChatResponse]
-) -> ChatResponse:
-    """Read a 200 body with `read`, after the provider's patch.
+Reader = Callable[[JsonObject, Quirks], ChatResponse]
+
+
+def read_answer(body: bytes, quirks: Quirks, read: Reader) -> ChatResponse:
+    """Read the 200 body of a conversation with `read`, after the provider's patch.
+
+    Raises:
+        UpstreamError: it is not a JSON object, is not shaped as `read` expects, has
+            nothing in it, or `read` found an error object in it.
+    """
+    return with_content(read_object(body, quirks, read))
+
+
+def read_object(body: bytes, quirks: Quirks, read: Reader) -> ChatResponse:
+    """As `read_answer`, for APIs whose content is nobody's business here.
 
     Raises:
         UpstreamError: it is not a JSON object, is not shaped as `read` expects, or
@@ -67,6 +80,51 @@ def _check_texts(choice: Choice) -> None:
             raise ValueError("a tool call without a name")
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("something else than text")
+
+
+def with_content(answer: ChatResponse) -> ChatResponse:
+    """The answer itself.
+
+    Raises:
+        UpstreamEmpty: it has no token, and no word on why it ended.
+    """
+    counted = answer.usage.completion_tokens if answer.usage is not None else 0
+    if not counted and all(map(_is_void, answer.choices)):
+        raise empty_answer()
+    return answer
+
+
+def _is_void(choice: Choice) -> bool:
+    return choice.native_finish_reason is None and not any(
+        (
+            choice.content,
+            choice.refusal,
+            choice.reasoning,
+            choice.tool_calls,
+            choice.annotations,
+            choice.images,
+            choice.audio,
+        )
+    )
+
+
+def empty_answer() -> UpstreamEmpty:
+    """The failure of an answer that has nothing in it."""
+    return UpstreamEmpty("The provider's answer is empty, and does not say why.")
+
+
+def restated(body: bytes, quirks: Quirks) -> bytes:
+    """A 200 body in the API's form, where its host has one of its own.
+
+    Raises:
+        UpstreamError: it is in neither.
+    """
+    if quirks.restate is None:
+        return body
+    try:
+        return dumps(quirks.restate(answer_json(body)))
+    except ShapeError as error:
+        raise unreadable_answer() from error
 
 
 def unreadable_answer() -> UpstreamUnavailable:

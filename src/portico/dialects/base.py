@@ -8,7 +8,7 @@ import msgspec
 from portico.errors import GatewayError, UpstreamError
 from portico.jsonio import JsonObject
 from portico.sse import KEEP_ALIVE, ServerSentEvent, SSEParser
-from portico.vocabulary import ChatRequest, ChatResponse, Cost, StreamEvent, Usage
+from portico.vocabulary import ChatRequest, ChatResponse, Cost, Pricing, StreamEvent, Usage
 
 WireProfile = Literal["current", "2025"]
 StreamTail = Literal["repeat_finish", "null_finish", "empty_choices"]
@@ -61,7 +61,12 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     the endpoint can write, for dialects that insist on an output cap; None is not known.
     `model` is what the upstream calls the model, for dialects whose answers do not name it.
     `reasoning_format` names the family that sealed reasoning belongs to; None is the
-    dialect's own.
+    dialect's own. The others are for APIs beside conversations. `provider` is the slug
+    that `provider.options` of a request may name. `most_inputs` is how many texts it
+    embeds at once. `packs_floats`: what it writes in base64
+    are 32-bit floats. `counts_when_verbose`: it says how long a sound was only in
+    `verbose_json`. `restate` puts a whole answer that a host gives in a form of its own
+    into the API's, before anything reads it.
     """
 
     patch: Callable[[JsonObject], None] | None = None
@@ -75,6 +80,11 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     output_limit_tokens: int | None = None
     model: str = ""
     reasoning_format: str | None = None
+    provider: str = ""
+    most_inputs: int | None = None
+    packs_floats: bool = False
+    counts_when_verbose: bool = False
+    restate: Callable[[JsonObject], JsonObject] | None = None
 
 
 class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +99,8 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     modality and size in bytes of each of its parts that is not text.
 
     For APIs beside conversations: `billed` is what the request itself tells of its
-    usage, for an upstream that does not count; `prompt_tokens_bound` stands in the
+    usage in every unit that a price can have, for an upstream that does not count, and
+    for one that counts in another unit; `prompt_tokens_bound` stands in the
     place of a bound from `prompt_bytes`; `outputs` are the kinds of models that can
     answer, None is the usual ones; `flat_charges` is how often the price per
     request can be due; `media_type` is that of the answer.
@@ -115,16 +126,28 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SideApi(msgspec.Struct, frozen=True, kw_only=True):
-    """An API beside conversations: the same with every provider that has it, never streamed.
+    """An API beside conversations: the same with every provider that has it.
 
     `name` is that in `ProviderAccess.side_urls`, `api_type` that in the ledger;
-    `content_type` reads it off a body that is not JSON.
+    `content_type` reads it off a body that is not JSON. `charged` is what is billed, in the
+    unit of the price: (what the upstream counted or None, how many characters it wrote,
+    `RequestHead.billed`, the price) -> Usage, marked where any of it is an estimate.
+    `streams` says of an upstream's model whether it streams this API; None: none does, and
+    the wish for a stream is answered in one piece. `within_s` is how long an upstream may
+    take, where that is less than usual. `split` cuts a request that is larger than an
+    upstream takes into several, in order, and `merge` makes one body of what they gave;
+    both are told how much that is.
     """
 
     name: str
     api_type: str
     id_prefix: str
+    charged: Callable[[Usage | None, int, Usage, Pricing], Usage]
     content_type: Callable[[bytes], str] | None = None
+    streams: Callable[[str], bool] | None = None
+    within_s: float | None = None
+    split: Callable[[RequestHead, int], tuple[RequestHead, ...]] | None = None
+    merge: Callable[[Sequence[bytes], int], bytes] | None = None
 
 
 class Splitter(Protocol):

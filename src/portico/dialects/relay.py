@@ -6,6 +6,7 @@ away with the text that came before it in the same read.
 
 from collections.abc import Callable
 
+from portico.dialects.answers import empty_answer
 from portico.dialects.base import Events, Rewriter, Splitter, StreamDecoder, StreamEncoder
 from portico.errors import GatewayError, StreamBroken, UpstreamError
 from portico.jsonio import JsonError, JsonObject, ShapeError
@@ -47,6 +48,7 @@ class StreamRelay:
         self.error: UpstreamError | None = None
         self.output_chars = 0
         self.tool_calls: dict[tuple[int, int], list[str]] = {}
+        self._rare = False  # content of another kind: a refusal, images, sources
         self._parser = splitter or SSEParser()
         self._decoder = decoder
         self._encoder = encoder
@@ -95,12 +97,41 @@ class StreamRelay:
             for event in self._parser.close():
                 if not self._decoder.done:  # what follows may have been cut off in reading
                     self._relay(event, out)
-            self._emit(self._decoder.close(), out)
+            self._emit(self._last_events(), out)
         except UpstreamError as error:
             self.error = error
         except _UNREADABLE as error:
             self._keep_unreadable(error)
         return b"".join(out)
+
+    def _last_events(self) -> Events:
+        """What is due at the end.
+
+        Raises:
+            UpstreamEmpty: nothing came, and no word on why.
+            StreamBroken: the stream was cut.
+        """
+        try:
+            events = self._decoder.close()
+        except StreamBroken as error:
+            if self._is_void(()):
+                raise empty_answer() from error
+            raise
+        if self._is_void(events):
+            raise empty_answer()
+        return events
+
+    def _is_void(self, last: Events) -> bool:
+        """Whether there is nothing in the stream, `last` included, not even why it ended."""
+        if self.output_chars or self.tool_calls or self.finish is not None or self._rare:
+            return False
+        if self.usage is not None and self.usage.completion_tokens:
+            return False
+        return all(
+            isinstance(event, Start | StreamUsage)
+            or (isinstance(event, Finish) and event.native_reason is None)
+            for event in last
+        )
 
     def trailer(self, cost: Cost | None) -> bytes:
         """The end of a good stream: usage, price and terminator."""
@@ -138,6 +169,8 @@ class StreamRelay:
             self.finish = self.finish or event
         elif isinstance(event, Start):
             self.start = event
+        else:
+            self._rare = True
 
     def _keep_unreadable(self, cause: Exception) -> None:
         self.error = StreamBroken("the upstream sent an unreadable event")

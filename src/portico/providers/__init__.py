@@ -8,9 +8,9 @@ provider is a new file and nothing else. `base` holds the record's type,
 import importlib
 import pkgutil
 
-from portico.providers.base import STANDARD_PARAMETERS, Provider, speaking
+from portico.providers.base import STANDARD_PARAMETERS, Provider, SideForm, speaking
 
-__all__ = ["PROVIDERS", "STANDARD_PARAMETERS", "Provider", "speaking"]
+__all__ = ["PROVIDERS", "STANDARD_PARAMETERS", "Provider", "SideForm", "speaking"]
 
 _NOT_RECORDS = frozenset({"base", "patches", "signing"})
 

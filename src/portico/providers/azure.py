@@ -9,6 +9,7 @@ from portico.providers.base import (
     REASONING_PARAMETERS,
     STANDARD_PARAMETERS,
     Provider,
+    SideForm,
 )
 
 PROVIDER = Provider(
@@ -36,6 +37,7 @@ PROVIDER = Provider(
     | {"logit_bias", "prediction", "verbosity"},
     output_cap_field="max_completion_tokens",
     reasoning_field="reasoning_effort",
+    side_forms={"embeddings": SideForm(packs_floats=True, most_inputs=2048)},
     privacy_policy_url="https://privacy.microsoft.com/privacystatement",
     status_page_url="https://status.azure.com",
     headquarters="US",

@@ -73,6 +73,19 @@ SIDE_PATHS = {
 _OPENAI_LIKE = frozenset({"openai_chat", "openai_responses"})
 
 
+class SideForm(msgspec.Struct, frozen=True, kw_only=True):
+    """How a provider has one of the APIs beside conversations otherwise than OpenAI: `request`
+    edits the top-level fields of a body in place, `answer` gives a body in OpenAI's form.
+    It embeds `most_inputs` texts at once. Vectors that it packs are 32-bit floats (`packs_floats`); it says how long a sound was
+    only in `verbose_json` (`counts_when_verbose`)."""
+
+    request: RequestPatch | None = None
+    answer: Callable[[JsonObject], JsonObject] | None = None
+    most_inputs: int | None = None
+    packs_floats: bool = False
+    counts_when_verbose: bool = False
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """One provider, or one server that an operator named in the settings.
 
@@ -111,7 +124,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
             the reasoning tokens.
         forwarded_headers: lower-case names of what clients of the same dialect may add.
         side_paths: paths of APIs beside conversations, by their name in `SIDE_PATHS`, where
-            they differ from those; "" for one that it does not have.
+            they differ from those; "" for one that it does not have. `side_forms` are
+            what else is different about them.
         patch_request: edits the top-level fields of a request in place. Runs
             last, and only when client and provider speak the same dialect.
         patch_chunk: edits a parsed stream chunk or a whole answer in place,
@@ -149,6 +163,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     extra_headers: tuple[tuple[str, str], ...] = ()
     forwarded_headers: frozenset[str] = frozenset()
     side_paths: dict[str, str] = {}
+    side_forms: dict[str, SideForm] = {}
     patch_request: RequestPatch | None = None
     patch_chunk: ChunkPatch | None = None
     privacy_policy_url: str | None = None

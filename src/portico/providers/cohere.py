@@ -4,7 +4,53 @@ Its OpenAI-compatible sibling is reached with `base_url` ending in `/compatibili
 `dialect = "openai_chat"` in the settings.
 """
 
-from portico.providers.base import REASONING_PARAMETERS, Provider
+from typing import Any
+
+import msgspec
+
+from portico.jsonio import JsonObject, dumps, loads
+from portico.providers.base import REASONING_PARAMETERS, Provider, SideForm
+
+_FLOATS = msgspec.Raw(b'["float"]')
+_AS_DOCUMENT = msgspec.Raw(b'"search_document"')
+_PURPOSES = {"query": "search_query", "document": "search_document"}
+
+
+def _patch_embeddings(fields: dict[str, msgspec.Raw]) -> None:
+    """Vectors: https://docs.cohere.com/v2/reference/embed
+
+    It asks what they are for: documents, where the client does not say.
+    """
+    for name in ("encoding_format", "user"):
+        fields.pop(name, None)
+    if (length := fields.pop("dimensions", None)) is not None:
+        fields["output_dimension"] = length
+    sent: Any = loads(fields.pop("input", b"null"))
+    inputs = [sent] if isinstance(sent, str) else sent
+    if all(isinstance(one, str) for one in inputs):
+        fields["texts"] = msgspec.Raw(dumps(inputs))
+    else:
+        fields["inputs"] = msgspec.Raw(dumps([_item(one) for one in inputs]))
+    purpose = loads(fields.get("input_type", _AS_DOCUMENT))
+    fields["input_type"] = msgspec.Raw(dumps(_PURPOSES.get(purpose, purpose)))
+    fields["embedding_types"] = _FLOATS
+
+
+def _item(one: Any) -> Any:
+    return {"content": [{"type": "text", "text": one}]} if isinstance(one, str) else one
+
+
+def _vectors(answer: JsonObject) -> JsonObject:
+    """The answer as OpenAI's clients read it."""
+    rows = [
+        {"object": "embedding", "index": index, "embedding": vector}
+        for index, vector in enumerate(answer["embeddings"]["float"])
+    ]
+    billed = answer.get("meta", {}).get("billed_units", {})
+    tokens = billed.get("input_tokens", 0) + billed.get("image_tokens", 0)
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens} if tokens else None
+    return {"object": "list", "data": rows, "usage": usage}
+
 
 PROVIDER = Provider(
     slug="cohere",
@@ -13,7 +59,12 @@ PROVIDER = Provider(
     dialect="cohere_chat",
     key_env=("COHERE_API_KEY", "CO_API_KEY"),
     chat_path="/chat",
-    side_paths={"rerank": "/rerank"},
+    side_paths={
+        "embeddings": "/embed",
+        "rerank": "/rerank",
+        "transcriptions": "/audio/transcriptions",
+    },
+    side_forms={"embeddings": SideForm(request=_patch_embeddings, answer=_vectors, most_inputs=96)},
     supported_parameters=REASONING_PARAMETERS
     | {
         "temperature",

@@ -6,7 +6,7 @@ Usage arrives in up to three places; `x_groq.usage` is the one that is always th
 import msgspec
 
 from portico.jsonio import JsonObject, dumps, loads
-from portico.providers.base import REASONING_PARAMETERS, STANDARD_PARAMETERS, Provider
+from portico.providers.base import REASONING_PARAMETERS, STANDARD_PARAMETERS, Provider, SideForm
 from portico.providers.patches import drop_foreign_message_fields
 
 # Models that put their thinking between <think> tags inside the text unless asked
@@ -37,6 +37,8 @@ PROVIDER = Provider(
     supported_parameters=STANDARD_PARAMETERS | REASONING_PARAMETERS,
     output_cap_field="max_completion_tokens",
     reasoning_field="reasoning_effort",
+    side_paths={"embeddings": "", "rerank": "", "images": ""},
+    side_forms={"transcriptions": SideForm(counts_when_verbose=True)},
     patch_request=_patch_request,
     patch_chunk=_patch_chunk,
     privacy_policy_url="https://groq.com/privacy-policy/",

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from portico.jsonio import JsonObject, dumps, loads
-from portico.providers.base import STANDARD_PARAMETERS, Provider
+from portico.providers.base import STANDARD_PARAMETERS, Provider, SideForm
 from portico.providers.patches import cached_tokens_into_details, drop_foreign_message_fields
 
 _FITS = re.compile(r"[a-zA-Z0-9]{9}")
@@ -138,6 +138,14 @@ def _audio_into_prompt(usage: JsonObject) -> None:
         usage["prompt_tokens"] = prompt + audio
 
 
+def _patch_embeddings(fields: dict[str, msgspec.Raw]) -> None:
+    """Vectors: the length has another name, and what is not known is refused."""
+    if (length := fields.pop("dimensions", None)) is not None:
+        fields["output_dimension"] = length
+    for name in ("user", "input_type"):
+        fields.pop(name, None)
+
+
 PROVIDER = Provider(
     slug="mistral",
     name="Mistral",
@@ -147,6 +155,8 @@ PROVIDER = Provider(
     renamed_parameters={"seed": "random_seed"},
     reasoning_field="reasoning_effort",
     replayed_reasoning="thinking",
+    side_paths={"rerank": "", "images": ""},
+    side_forms={"embeddings": SideForm(request=_patch_embeddings)},
     takes_stream_options=False,
     patch_request=_patch_request,
     patch_chunk=_patch_chunk,

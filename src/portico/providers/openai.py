@@ -5,6 +5,7 @@ from portico.providers.base import (
     REASONING_PARAMETERS,
     STANDARD_PARAMETERS,
     Provider,
+    SideForm,
 )
 
 PROVIDER = Provider(
@@ -18,6 +19,8 @@ PROVIDER = Provider(
     | {"logit_bias", "prediction", "verbosity", "web_search_options"},
     output_cap_field="max_completion_tokens",
     reasoning_field="reasoning_effort",
+    side_paths={"rerank": ""},
+    side_forms={"embeddings": SideForm(packs_floats=True, most_inputs=2048)},
     privacy_policy_url="https://openai.com/policies/privacy-policy",
     terms_of_service_url="https://openai.com/policies/row-terms-of-use",
     status_page_url="https://status.openai.com",

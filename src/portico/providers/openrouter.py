@@ -1,6 +1,6 @@
 """OpenRouter as an upstream: https://openrouter.ai/docs/api-reference/chat-completion"""
 
-from portico.providers.base import OPEN_SERVER_PARAMETERS, Provider
+from portico.providers.base import OPEN_SERVER_PARAMETERS, Provider, SideForm
 
 PROVIDER = Provider(
     slug="openrouter",
@@ -11,6 +11,7 @@ PROVIDER = Provider(
     | {"top_a", "prediction", "verbosity", "web_search_options"},
     reasoning_field="reasoning",
     side_paths={"images": "/images"},
+    side_forms={"embeddings": SideForm(packs_floats=True)},
     privacy_policy_url="https://openrouter.ai/privacy",
     terms_of_service_url="https://openrouter.ai/terms",
     status_page_url="https://status.openrouter.ai",

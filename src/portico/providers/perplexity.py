@@ -4,8 +4,13 @@ Each stream chunk repeats the whole message so far beside the delta, and the sou
 the answer, which stand beside it instead of in it.
 """
 
+from array import array
+from base64 import b64decode
+
+import msgspec
+
 from portico.jsonio import JsonObject
-from portico.providers.base import STANDARD_PARAMETERS, TOOL_PARAMETERS, Provider
+from portico.providers.base import STANDARD_PARAMETERS, TOOL_PARAMETERS, Provider, SideForm
 
 
 def _patch_chunk(chunk: JsonObject) -> None:
@@ -37,6 +42,21 @@ def _annotation(source: JsonObject) -> JsonObject:
     return {"type": "url_citation", "url_citation": {**cited, "start_index": 0, "end_index": 0}}
 
 
+def _patch_embeddings(fields: dict[str, msgspec.Raw]) -> None:
+    """Vectors: numbers come as bytes, and there is no choice between lists and base64."""
+    for name in ("encoding_format", "user", "input_type"):
+        fields.pop(name, None)
+
+
+def _numbers(answer: JsonObject) -> JsonObject:
+    """The bytes of each vector as the numbers from -128 to 127 that they are."""
+    rows = [
+        {**row, "embedding": array("b", b64decode(row["embedding"])).tolist()}
+        for row in answer["data"]
+    ]
+    return {**answer, "data": rows}
+
+
 PROVIDER = Provider(
     slug="perplexity",
     name="Perplexity",
@@ -46,6 +66,16 @@ PROVIDER = Provider(
     | {"top_k", "reasoning", "reasoning_effort", "include_reasoning", "web_search_options"},
     reasoning_field="reasoning_effort",
     takes_stream_options=False,
+    side_paths={
+        "embeddings": "/v1/embeddings",
+        "rerank": "",
+        "images": "",
+        "speech": "",
+        "transcriptions": "",
+    },
+    side_forms={
+        "embeddings": SideForm(request=_patch_embeddings, answer=_numbers, most_inputs=512)
+    },
     patch_chunk=_patch_chunk,
     privacy_policy_url="https://www.perplexity.ai/hub/legal/perplexity-api-privacy-policy",
     terms_of_service_url="https://www.perplexity.ai/hub/legal/perplexity-api-terms-of-service",

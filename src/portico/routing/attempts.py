@@ -6,6 +6,7 @@ from math import ceil
 import msgspec
 
 from portico.errors import (
+    UpstreamEmpty,
     UpstreamError,
     UpstreamKeyRefused,
     UpstreamModelGone,
@@ -15,9 +16,11 @@ from portico.errors import (
     UpstreamTimeout,
 )
 from portico.routing.facts import Candidate
+from portico.routing.refusals import availability
 from portico.vocabulary import Endpoint
 
 _LONGEST_WAIT_S = 3600.0
+_ON_CONTENT = frozenset({"content_policy_violation", "refusal"})
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +70,10 @@ def attempt_flow(
     Every candidate is asked once before any is asked again. One is asked
     again only after a failure that may pass by itself: not after a rate limit,
     a timeout or a refused key, which it would repeat. What an endpoint refuses as wrong is
-    tried once more at another provider of the model, since bodies differ, and a
-    prompt too long for it only where the window is larger (contract/routing 5).
+    tried once more at another provider of the model, since bodies differ; what one refuses
+    for its content, at every provider that is declared not to judge it and at none that does. A
+    prompt too long for it only where the window is larger. After an answer with
+    nothing in it one other endpoint of the model is asked (contract/routing 5).
 
     Args:
         candidates: in the order to try them; not empty. Several may be one
@@ -102,7 +107,7 @@ def attempt_flow(
                 return outcome
             if isinstance(outcome.error, UpstreamModelGone):
                 continue  # says nothing of what the others will say
-            if isinstance(outcome.error, UpstreamRejected):
+            if isinstance(outcome.error, UpstreamRejected | UpstreamEmpty):
                 refusals.note(endpoint, outcome.error)
             elif _may_pass(outcome.error):
                 again.append(candidate)
@@ -132,26 +137,39 @@ def _may_pass(error: UpstreamError | None) -> bool:
 
 
 class _Refusals:
-    """Which endpoints are pointless after what others said was wrong with the request."""
+    """Which endpoints are pointless after what others said to the request, or did not say."""
 
     def __init__(self) -> None:
         self._providers: dict[str, set[str]] = {}
         self._windows: dict[str, int] = {}
+        self._silent: dict[str, set[str]] = {}
+        self._judged: set[str] = set()  # models somebody refused the content for
 
-    def note(self, endpoint: Endpoint, error: UpstreamRejected) -> None:
+    def note(self, endpoint: Endpoint, error: UpstreamRejected | UpstreamEmpty) -> None:
         model = endpoint.model
-        if error.error_type == "context_length_exceeded":
+        if isinstance(error, UpstreamEmpty):
+            self._silent.setdefault(model, set()).add(endpoint.tag)
+        elif error.error_type == "context_length_exceeded":
             window = endpoint.context_tokens or 0
             self._windows[model] = max(window, self._windows.get(model, 0))
         else:
             self._providers.setdefault(model, set()).add(endpoint.provider)
+            if error.error_type in _ON_CONTENT:
+                self._judged.add(model)
 
     def exclude(self, endpoint: Endpoint) -> bool:
         window = self._windows.get(endpoint.model)
         if window is not None and (endpoint.context_tokens or 0) <= window:
             return True
+        silent = self._silent.get(endpoint.model, set())
+        if endpoint.tag in silent or len(silent) >= 2:
+            return True
         refusing = self._providers.get(endpoint.model, set())
-        return endpoint.provider in refusing or len(refusing) >= 2
+        if endpoint.provider in refusing:
+            return True
+        if endpoint.model in self._judged and endpoint.is_moderated is not None:
+            return endpoint.is_moderated
+        return len(refusing) >= 2
 
 
 def final_error(errors: Sequence[tuple[Endpoint, UpstreamError]]) -> UpstreamError:
@@ -160,7 +178,8 @@ def final_error(errors: Sequence[tuple[Endpoint, UpstreamError]]) -> UpstreamErr
     The ones before it stand in `previous_errors`. If all were for want of capacity
     and each gave a hint, `Retry-After` is the smallest (contract/errors-limits 7).
     Where nothing says when to come back, a client that tries again by itself is
-    asked not to: what it would repeat was tried here (reliability promise R3).
+    asked not to: what it would repeat was tried here (reliability promise R3). What all
+    failed for is told as `availability` where that has a word for it.
     """
     *earlier, (_, last) = errors
     if earlier:
@@ -175,9 +194,25 @@ def final_error(errors: Sequence[tuple[Endpoint, UpstreamError]]) -> UpstreamErr
         ]
     hints = [error.retry_after_s for _, error in errors]
     busy = all(isinstance(e, UpstreamRateLimited | UpstreamOverloaded) for _, e in errors)
+    wait_s = None
     if busy and None not in hints:
         smallest = min(hint for hint in hints if hint is not None)
-        last.headers["Retry-After"] = str(max(1, ceil(min(_LONGEST_WAIT_S, smallest))))
+        wait_s = max(1, ceil(min(_LONGEST_WAIT_S, smallest)))
+        last.headers["Retry-After"] = str(wait_s)
     else:
         last.headers["x-should-retry"] = "false"
+    if busy:
+        limited = isinstance(last, UpstreamRateLimited)
+        code = "capacity_exhausted" if limited else "temporarily_unavailable"
+    elif all(isinstance(e, UpstreamModelGone) for _, e in errors):
+        code = "model_unavailable_upstream"
+    else:
+        return last
+    last.metadata["availability"] = availability(
+        code,
+        requested=[endpoint.model for endpoint, _ in errors],
+        affected={endpoint.provider for endpoint, _ in errors},
+        retryable=busy,
+        retry_after_s=wait_s,
+    )
     return last

@@ -25,6 +25,7 @@ class Directory:
         self.snapshot = snapshot
         self._names = provider_names
         self._facts: dict[str, ModelFacts] = {}
+        self._by_slug: dict[str, Target] = {}
         self._families: dict[str, Model] | None = None
         self._free: tuple[Model, ...] | None = None
 
@@ -48,6 +49,13 @@ class Directory:
         return Target(
             model=model, facts=facts, requested=requested, variant=variant, strategy=strategy
         )
+
+    def by_slug(self, name: str) -> Target | None:
+        """Return the model whose slug is exactly `name` as a target without suffixes."""
+        known = self._by_slug.get(name)
+        if known is None and (model := self.snapshot.models.get(name)) is not None:
+            known = self._by_slug[name] = self.target(model, requested=name)
+        return known
 
     def newest(self, family: str) -> Model | None:
         """Return the newest model of `family`, "author/name" in lower case without versions."""

@@ -1,6 +1,7 @@
 """Endpoints prepared for planning: what every plan would work out again, once per snapshot."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -32,7 +33,7 @@ class EndpointFacts(msgspec.Struct, frozen=True, kw_only=True):
     (contract/routing 1). `price_picousd` is the price scalar: prompt plus
     completion rate per token, 0 if the price is not known. `caches`: reading a
     prompt from its cache costs less than sending it anew. `candidate` is the
-    endpoint with its provider's only key.
+    endpoint with its provider's only key. `rank` orders by priority, then by price.
     """
 
     endpoint: Endpoint
@@ -41,13 +42,16 @@ class EndpointFacts(msgspec.Struct, frozen=True, kw_only=True):
     names: frozenset[str]
     wide_names: frozenset[str]
     price_picousd: int
+    rank: tuple[int, int]
     caches: bool
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A model's endpoints, in catalogue order, and what is true of all of them.
 
-    A filter that all endpoints are known to pass need not look at each. `sticks`:
+    A filter that all endpoints are known to pass need not look at each. `plain`: all have a
+    price and none is of a service tier. `ranked` and `weights` are what the usual draw
+    is among while all are well, see `draw_weights`. `sticks`:
     there is a choice, and a cache that is worth going back to.
     `least_context_tokens` and `least_output_tokens` are the smallest known bounds,
     `common_inputs` what all take whose input is known, `common_parameters` what
@@ -55,6 +59,9 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     endpoints: tuple[EndpointFacts, ...]
+    ranked: tuple[EndpointFacts, ...]
+    weights: tuple[float, ...]
+    plain: bool
     all_priced: bool
     all_zdr: bool
     none_trains: bool
@@ -81,9 +88,13 @@ def facts_of(model: Model, provider_names: Mapping[str, str]) -> ModelFacts:
     endpoints = model.endpoints
     inputs = [e.input_modalities for e in endpoints if e.input_modalities]
     facts = tuple(_facts(endpoint, provider_names) for endpoint in endpoints)
+    ranked = tuple(sorted(facts, key=rank_of))
     return ModelFacts(
         endpoints=facts,
+        ranked=ranked,
+        weights=tuple(draw_weights(ranked)),
         sticks=len(facts) > 1 and any(f.caches for f in facts),
+        plain=all(e.pricing is not None and e.service_tier is None for e in endpoints),
         all_priced=all(e.pricing is not None for e in endpoints),
         all_zdr=all(e.zdr is True for e in endpoints),
         none_trains=all(e.trains is False for e in endpoints),
@@ -115,8 +126,37 @@ def _facts(endpoint: Endpoint, provider_names: Mapping[str, str]) -> EndpointFac
         names=wide if endpoint.service_tier is None else frozenset({tag}),
         wide_names=wide,
         price_picousd=price_picousd(endpoint),
+        rank=(endpoint.priority, price_picousd(endpoint)),
         caches=_is_cheaper_from_cache(endpoint),
     )
+
+
+rank_of = attrgetter("rank")
+
+
+def draw_weights(
+    ranked: Sequence[EndpointFacts], out: Collection[EndpointKey] = frozenset()
+) -> list[float]:
+    """Return the weights of the endpoints at the head of `ranked` that take part in the draw.
+
+    `ranked` is by outage, priority and price; those of `out` do not take part. Where
+    some cost nothing only those do. `Endpoint.weight` multiplies; it does not replace
+    the price.
+    """
+    if not ranked:
+        return []
+    first = ranked[0]
+    cheapest, priority = first.price_picousd, first.endpoint.priority
+    weights = []
+    for facts in ranked:
+        endpoint, price = facts.endpoint, facts.price_picousd
+        if endpoint.priority != priority or (cheapest == 0 and price > 0):
+            break
+        if facts.key in out:
+            break
+        # relative to the cheapest, so that the square cannot underflow
+        weights.append(endpoint.weight * ((cheapest / price) ** 2 if price else 1.0))
+    return weights
 
 
 def price_picousd(endpoint: Endpoint) -> int:

@@ -14,6 +14,7 @@ from portico.routing.credentials import usable_keys
 from portico.routing.facts import EndpointFacts
 from portico.routing.needs import Conditions, Needs, Target, fits_pattern
 from portico.routing.preferences import NO_WISHES, MaxPrice, usd_bound
+from portico.routing.variants import PLAIN
 from portico.vocabulary import ServiceTier
 
 Filter = Callable[[EndpointFacts], str | None]
@@ -220,7 +221,9 @@ def fits_context(needs: Needs, conditions: Conditions, target: Target) -> Filter
     output = needs.max_output_tokens or 0
     needed = needs.prompt_tokens + output
     all_facts = target.facts
-    if needed <= all_facts.least_context_tokens and output <= all_facts.least_output_tokens:
+    if not needs.in_one_window or (
+        needed <= all_facts.least_context_tokens and output <= all_facts.least_output_tokens
+    ):
         return None
 
     def objects(facts: EndpointFacts) -> str | None:
@@ -319,8 +322,12 @@ def is_free(needs: Needs, conditions: Conditions, target: Target) -> Filter | No
 
     def objects(facts: EndpointFacts) -> str | None:
         pricing = facts.endpoint.pricing
-        free = pricing is not None and facts.price_picousd == 0 and pricing.request_picousd == 0
-        return None if free else "not free"
+        if pricing is None or facts.price_picousd or pricing.request_picousd:
+            return "not free"
+        # of some the sound or the picture is all that is paid for
+        special = (pricing.input_audio_picousd, pricing.output_audio_picousd,
+                   pricing.input_image_picousd, pricing.output_image_picousd)  # fmt: skip
+        return "not free" if any(special) else None
 
     return objects
 
@@ -404,6 +411,26 @@ def makers(needs: Needs, conditions: Conditions) -> tuple[tuple[str, FilterMaker
     if needs.preferences is NO_WISHES and not conditions.restrictions:
         return _ALWAYS
     return HARD
+
+
+def nothing_objects(needs: Needs, conditions: Conditions, target: Target) -> bool:
+    """Whether it is plain at a glance that no filter objects to any of a model's endpoints.
+
+    False says nothing: the filters decide.
+    """
+    facts, output = target.facts, needs.max_output_tokens or 0
+    return (
+        needs.preferences is NO_WISHES
+        and target.variant is PLAIN
+        and facts.plain
+        and not conditions.restrictions
+        and not conditions.credentials
+        and needs.prompt_tokens + output <= facts.least_context_tokens
+        and output <= facts.least_output_tokens
+        and (facts.common_inputs is None or needs.input_modalities <= facts.common_inputs)
+        and ("tools" not in needs.parameters or "tools" in facts.common_parameters)
+        and not any(needs.output_modalities.isdisjoint(given) for given in facts.outputs)
+    )
 
 
 SOFT = ("tools", "response_format", "verbosity")

@@ -39,7 +39,7 @@ class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
     left alone, "half_open": one request may probe it. `ramp` is the share of its
     requests that it gets, below 1 for a while after a probe. `latency_s` is from the
     request to the first token, `throughput_tps` completion tokens per second;
-    None: not measured. Uptimes are percentages, None below a minimum sample.
+    None: not measured. `first_tokens` is how many `latency_s` is made of. Uptimes are percentages, None below a minimum sample.
     `tool_record` is None while it has called no tool.
     """
 
@@ -47,6 +47,7 @@ class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
     breaker: BreakerState = "closed"
     ramp: float = 1.0
     latency_s: Percentiles | None = None
+    first_tokens: int = 0
     throughput_tps: Percentiles | None = None
     uptime_5m: float | None = None
     uptime_30m: float | None = None
@@ -335,6 +336,7 @@ class _State:
             breaker=self._breaker(now_s),
             ramp=self._ramp(now_s),
             latency_s=_percentiles(self._latency, now_s),
+            first_tokens=self._latency.total(now_s),
             throughput_tps=_percentiles(self._throughput, now_s),
             uptime_5m=self._long["uptime_5m"].share(now_s),
             uptime_30m=self._long["uptime_30m"].share(now_s),

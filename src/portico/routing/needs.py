@@ -23,6 +23,8 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     endpoint must have one of them. `service_tier` is what the body asks for,
     None is the default tier. `one_list`: all models' endpoints are ordered
     together (`route: "sort"`), as with `provider.sort.partition: "none"`.
+    `in_one_window` False: the prompt is read piece by piece, so its length says nothing
+    of whether it fits.
     """
 
     prompt_tokens: int = 0
@@ -33,6 +35,7 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     preferences: ProviderPreferences = ProviderPreferences()
     service_tier: ServiceTier | None = None
     one_list: bool = False
+    in_one_window: bool = True
 
     @property
     def together(self) -> bool:

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 
 from portico.routing.credentials import usable_keys
-from portico.routing.facts import Candidate, EndpointFacts, EndpointKey
+from portico.routing.facts import Candidate, EndpointFacts, EndpointKey, draw_weights
 from portico.routing.filters import names_of, opted_tiers
 from portico.routing.needs import Conditions, Credential, Needs, Placement, Target
 from portico.routing.policies import (
     POLICIES,
     demote_bad_tool_callers,
-    draw_weights,
+    drawn_first,
 )
 from portico.routing.preferences import cutoffs
 
@@ -34,7 +34,7 @@ class Group:
     """
 
     def __init__(
-        self, target: Target, facts: list[EndpointFacts], needs: Needs, conditions: Conditions
+        self, target: Target, facts: Sequence[EndpointFacts], needs: Needs, conditions: Conditions
     ) -> None:
         self.target = target
         self.facts = facts
@@ -93,7 +93,7 @@ class Group:
         ordered = POLICIES["price"](preferred or placed, self._conditions, Random(0))
         out = self._conditions.health.out
         ordered.sort(key=lambda f: (f.key in out, f.endpoint.priority))
-        weights = draw_weights(ordered, self._conditions)
+        weights = draw_weights(ordered, out)
         total = sum(weights)
         if total <= 0:
             return {}
@@ -119,22 +119,23 @@ class Group:
                     return False
         return True
 
-    def _in_parts(self, facts: list[EndpointFacts], rng: Random) -> list[EndpointFacts]:
-        if len(facts) < 2:
-            return facts
+    def _in_parts(self, facts: Sequence[EndpointFacts], rng: Random) -> list[EndpointFacts]:
         if not self._slow:
             return self._part(facts, rng)
         preferred = [f for f in facts if f.key not in self._slow]
         rest = [f for f in facts if f.key in self._slow]
         return [*self._part(preferred, rng), *self._part(rest, rng)]
 
-    def _part(self, facts: list[EndpointFacts], rng: Random) -> list[EndpointFacts]:
+    def _part(self, facts: Sequence[EndpointFacts], rng: Random) -> list[EndpointFacts]:
         if len(facts) < 2:
-            return facts
+            return list(facts)
         if self._listed is not None:
             return self._listed_first(facts, self._listed, rng)
-        by = self._sort_by()
-        ordered = POLICIES[by](facts, self._conditions, rng)
+        by, all_facts = self._sort_by(), self.target.facts
+        if by == "balanced" and facts is all_facts.endpoints and not self._conditions.health.out:
+            ordered = drawn_first(all_facts.ranked, all_facts.weights, rng)
+        else:
+            ordered = POLICIES[by](facts, self._conditions, rng)
         if self._needs.service_tier == "priority":
             ordered = self._tier_first(ordered, rng)
         if by == "balanced" and self._conditions.auto_exacto and "tools" in self._needs.parameters:
@@ -155,7 +156,7 @@ class Group:
         return [*tier, *rest]
 
     def _listed_first(
-        self, facts: list[EndpointFacts], entries: Sequence[str], rng: Random
+        self, facts: Sequence[EndpointFacts], entries: Sequence[str], rng: Random
     ) -> list[EndpointFacts]:
         """`provider.order`: listed ones in that order, the rest sorted, nothing drawn.
 

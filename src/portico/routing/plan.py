@@ -6,7 +6,7 @@ from random import Random
 import msgspec
 
 from portico.routing.facts import Candidate, EndpointFacts
-from portico.routing.filters import SOFT, Filter, makers, supports
+from portico.routing.filters import SOFT, Filter, makers, nothing_objects, supports
 from portico.routing.needs import Conditions, Needs, Strategy, Target
 from portico.routing.order import Group, candidates, joined
 from portico.routing.refusals import Exclusion, nothing_fits
@@ -32,8 +32,8 @@ class RoutePlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The endpoints to try, without the keys."""
-        found = {id(candidate.endpoint): candidate.endpoint for candidate in self.candidates}
-        return tuple(found.values())
+        endpoints = [candidate.endpoint for candidate in self.candidates]
+        return tuple({id(endpoint): endpoint for endpoint in endpoints}.values())
 
 
 def plan(
@@ -79,20 +79,20 @@ def admitted(
 ) -> tuple[list[Group], list[Exclusion]]:
     """Return the endpoints that fit, in groups to be ordered apart, and those that do not."""
     excluded: list[Exclusion] = []
-    kept: list[tuple[Target, list[EndpointFacts]]] = []
+    kept: list[tuple[Target, Sequence[EndpointFacts]]] = []
     for target in targets:
-        filters = [
-            (code, objects)
-            for code, make in makers(needs, conditions)
-            if (objects := make(needs, conditions, target)) is not None
-        ]
-        fitting = list(target.facts.endpoints)
-        if filters:
+        fitting: Sequence[EndpointFacts] = target.facts.endpoints
+        if not nothing_objects(needs, conditions, target):
+            filters = [
+                (code, objects)
+                for code, make in makers(needs, conditions)
+                if (objects := make(needs, conditions, target)) is not None
+            ]
             fitting = list(_without_objection(fitting, filters, excluded))
         if len(fitting) > 1:
             fitting = _preferring(fitting, needs, excluded)
         kept.append((target, fitting))
-    if needs.together and len(kept) > 1:
+    if len(kept) > 1 and needs.together:
         once = {facts.key: facts for _, fitting in kept for facts in fitting}
         kept = [(kept[0][0], list(once.values()))]
     groups = [Group(target, fitting, needs, conditions) for target, fitting in kept if fitting]
@@ -115,8 +115,8 @@ def _without_objection(
 
 
 def _preferring(
-    endpoints: list[EndpointFacts], needs: Needs, excluded: list[Exclusion]
-) -> list[EndpointFacts]:
+    endpoints: Sequence[EndpointFacts], needs: Needs, excluded: list[Exclusion]
+) -> Sequence[EndpointFacts]:
     """Soft filters: of one model's endpoints, those that take what was sent, if there are any."""
     for parameter in SOFT:
         if parameter not in needs.parameters:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from statistics import median, pstdev
 
-from portico.routing.facts import EndpointFacts
+from portico.routing.facts import EndpointFacts, draw_weights, rank_of
 from portico.routing.needs import Conditions
 
 Policy = Callable[[Sequence[EndpointFacts], Conditions, Random], list[EndpointFacts]]
@@ -90,40 +90,23 @@ def cheap_but_spread(
     Of those, only the lowest `priority` number takes part; the rest follows by
     ascending priority and price, endpoints in outage last.
     """
-    rest = _well_first(sorted(endpoints, key=_priority_and_price), conditions)
-    drawn = draw_weights(rest, conditions)
-    total = sum(drawn)
-    if len(drawn) < 2 or total <= 0:
-        return rest
+    ranked = _well_first(sorted(endpoints, key=rank_of), conditions)
+    return drawn_first(ranked, draw_weights(ranked, conditions.health.out), rng)
+
+
+def drawn_first(
+    ranked: Sequence[EndpointFacts], weights: Sequence[float], rng: Random
+) -> list[EndpointFacts]:
+    """Return `ranked` with one in front that is drawn from its head by `weights`."""
+    total = sum(weights)
+    if len(weights) < 2 or total <= 0:
+        return list(ranked)
     point = rng.random() * total
-    for place, weight in enumerate(drawn):
+    for place, weight in enumerate(weights):
         point -= weight
         if point < 0:
-            return [rest[place], *rest[:place], *rest[place + 1 :]]
-    return rest  # a rounding error at the upper end of the last interval
-
-
-def draw_weights(ordered: Sequence[EndpointFacts], conditions: Conditions) -> list[float]:
-    """Return the weights of the endpoints at the head of `ordered` that take part in the draw.
-
-    `ordered` is by outage, priority and price. Where some cost nothing only
-    those take part. `Endpoint.weight` multiplies; it does not replace the price.
-    """
-    if not ordered:
-        return []
-    first = ordered[0]
-    cheapest, priority = first.price_picousd, first.endpoint.priority
-    out = conditions.health.out
-    weights = []
-    for facts in ordered:
-        endpoint, price = facts.endpoint, facts.price_picousd
-        if endpoint.priority != priority or (cheapest == 0 and price > 0):
-            break
-        if facts.key in out:
-            break
-        # relative to the cheapest, so that the square cannot underflow
-        weights.append(endpoint.weight * ((cheapest / price) ** 2 if price else 1.0))
-    return weights
+            return [ranked[place], *ranked[:place], *ranked[place + 1 :]]
+    return list(ranked)  # a rounding error at the upper end of the last interval
 
 
 def demote_bad_tool_callers(
@@ -156,7 +139,3 @@ def _well_first(ordered: list[EndpointFacts], conditions: Conditions) -> list[En
 
 def _price(facts: EndpointFacts) -> int:
     return facts.price_picousd
-
-
-def _priority_and_price(facts: EndpointFacts) -> tuple[int, int]:
-    return facts.endpoint.priority, facts.price_picousd

@@ -1,7 +1,6 @@
 """What a client is told when no endpoint fits (contract/errors-limits 4)."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
 
 import msgspec
 
@@ -26,7 +25,7 @@ _MESSAGES = {
 _RESTRICTED = (
     "No endpoints available matching your guardrail restrictions and data policy ({models})"
 )
-_PRIVATE = frozenset({"data_policy:zdr", "data_policy:training", "data_region"})
+_PRIVATE = frozenset({"data_policy:zdr", "data_policy:training"})
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,18 +45,20 @@ def nothing_fits(
     `HARD`, so that endpoint came closest.
     """
     codes = list(dict.fromkeys(exclusion.code for exclusion in excluded))
-    decisive = max(codes, key=lambda code: _STAGE.get(code, 0), default="")
+    decisive = _decisive(codes, needs)
     if decisive == "context_length":
-        return _too_long(needs, excluded)
+        too_long = _too_long(needs, excluded)
+        too_long.excluded = tuple(excluded)
+        return too_long
     names = ", ".join(dict.fromkeys(target.requested for target in targets))
     template = _MESSAGES.get(decisive, "No endpoints found for {models}")
-    if decisive in _PRIVATE or decisive == "guardrail":
+    if decisive in _PRIVATE or decisive in {"data_region", "guardrail"}:
         template = _RESTRICTED
     media = ", ".join(sorted(needs.input_modalities - {"text"}))
     reasons = "; ".join(f"{e.endpoint.tag}: {e.reason}" for e in excluded[:_LONGEST_DETAILS])
     message = template.format(models=names, media=media) + (f". {reasons}" if reasons else "")
     kind = ModelNotFound if decisive == "wrong_endpoint" else NoEndpointAvailable
-    return kind(
+    error = kind(
         message,
         availability=availability(
             _availability_code(decisive),
@@ -68,6 +69,20 @@ def nothing_fits(
             constraint=_constraint(decisive, needs, excluded),
         ),
     )  # fmt: skip
+    error.excluded = tuple(excluded)
+    if decisive == "data_region":
+        error.status, error.error_type = 403, "permission_denied"
+    return error
+
+
+def _decisive(codes: Sequence[str], needs: Needs) -> str:
+    """The code of the last filter that removed anything.
+
+    A tier that nobody asked for is beside the point, unless there is nothing else.
+    """
+    if needs.service_tier is None:
+        codes = [code for code in codes if code != "service_tier"] or codes
+    return max(codes, key=lambda code: _STAGE.get(code, 0), default="")
 
 
 def model_not_found(name: str, near: Sequence[str], hint: str | None = None) -> ModelNotFound:
@@ -96,32 +111,6 @@ def no_match(name: str) -> NoEndpointAvailable:
     )
 
 
-def not_now(
-    code: Literal["capacity_exhausted", "temporarily_unavailable"],
-    models: Iterable[str],
-    *,
-    affected: Iterable[str] = (),
-    retry_after_s: int | None = None,
-) -> NoEndpointAvailable:
-    """Return the retryable error for models that fit but cannot answer now.
-
-    429 where every endpoint is at its limit, else 503; `retry_after_s` also
-    becomes the `Retry-After` header.
-    """
-    names = list(models)
-    error = NoEndpointAvailable(
-        f"No endpoint of {', '.join(names)} can answer now. Try again later.",
-        availability=availability(code, requested=names, affected=affected, retryable=True),
-    )
-    busy = code == "capacity_exhausted"
-    error.status = 429 if busy else 503
-    error.error_type = "rate_limit_exceeded" if busy else "provider_overloaded"
-    if retry_after_s is not None:
-        error.headers["Retry-After"] = str(retry_after_s)
-        error.metadata["availability"]["retry_after"] = retry_after_s  # type: ignore[index]  # a dict, two lines above
-    return error
-
-
 def availability(
     code: str,
     *,
@@ -131,6 +120,7 @@ def availability(
     fallbacks: Iterable[str] = (),
     constraint: JsonObject | None = None,
     retryable: bool = False,
+    retry_after_s: int | None = None,
 ) -> JsonObject:
     """Return the `availability` object of an error's metadata.
 
@@ -142,6 +132,7 @@ def availability(
         fallbacks: slugs that can be called instead.
         constraint: the request's field that decided, and what would satisfy it.
         retryable: whether the same request may succeed later.
+        retry_after_s: when, if that is known.
     """
     body: JsonObject = {
         "code": code,
@@ -151,6 +142,8 @@ def availability(
         "excluded_by": list(excluded_by),
         "fallback_models": list(fallbacks),
     }
+    if retry_after_s is not None:
+        body["retry_after"] = retry_after_s
     if constraint is not None:
         body["constraint"] = constraint
     return body
@@ -162,6 +155,7 @@ def _availability_code(decisive: str) -> str:
     if decisive in _PRIVATE:
         return "privacy_restricted"
     return {
+        "data_region": "region_restricted",
         "free_variant": "free_variant_ended",
         "wrong_endpoint": "wrong_endpoint",
         "price_unknown": "no_endpoints",
@@ -251,10 +245,18 @@ def _too_long(needs: Needs, excluded: Sequence[Exclusion]) -> ContextLengthExcee
     """Clients compact a conversation on these very words (contract/errors-limits 3)."""
     output = needs.max_output_tokens or 0
     last = [e.endpoint for e in excluded if e.code == "context_length"]
-    window = max(endpoint.context_tokens or 0 for endpoint in last)
-    return ContextLengthExceeded(
-        f"This endpoint's maximum context length is {window} tokens. However, you requested "
-        f"about {needs.prompt_tokens + output} tokens ({needs.prompt_tokens} of input, {output} in "
-        "the output). Shorten the prompt or lower max_tokens.",
-        provider_name=None,
+    requested = (
+        f"However, you requested about {needs.prompt_tokens + output} tokens "
+        f"({needs.prompt_tokens} of input, {output} in the output)."
     )
+    windows = [e.context_tokens for e in last if e.context_tokens is not None]
+    window = max(windows, default=0)
+    if len(windows) == len(last) and needs.prompt_tokens + output > window:
+        message = (
+            f"This endpoint's maximum context length is {window} tokens. {requested} "
+            "Shorten the prompt or lower max_tokens."
+        )
+    else:  # there would be room, but not for so long an answer
+        most = max(endpoint.max_completion_tokens or 0 for endpoint in last)
+        message = f"This endpoint's maximum output is {most} tokens. {requested} Lower max_tokens."
+    return ContextLengthExceeded(message, provider_name=None)

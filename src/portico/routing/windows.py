@@ -71,6 +71,11 @@ class Histogram:
         bucket = min(int(place), _BUCKETS - 1)
         slot[bucket] = slot.get(bucket, 0) + 1
 
+    def total(self, now_s: float) -> int:
+        """How many measurements there are in the window."""
+        self._slots.at(now_s)
+        return sum(sum(slot.values()) for slot in self._counts)
+
     def quantiles(self, now_s: float, shares: tuple[float, ...]) -> tuple[float, ...] | None:
         """The values below which the given shares (ascending) lie; None without measurements."""
         self._slots.at(now_s)

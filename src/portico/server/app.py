@@ -48,6 +48,7 @@ ROUTES: tuple[Route, ...] = (
     models.EMBEDDINGS,
     models.MODEL,
     models.ENDPOINTS,
+    models.ZDR,
     models.PROVIDERS,
     account.KEY,
     account.AUTH_KEY,
@@ -61,6 +62,7 @@ CATALOG_PATHS = {
     models.EMBEDDINGS.path,
     models.MODEL.path,
     models.ENDPOINTS.path,
+    models.ZDR.path,
     models.PROVIDERS.path,
 }
 """What `server.public_catalog` opens to everyone."""

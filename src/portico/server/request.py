@@ -8,8 +8,9 @@ import msgspec
 from portico.dialects import DIALECTS, Dialect
 from portico.errors import InvalidRequest
 from portico.gateway import Gateway
-from portico.jsonio import JsonObject, dumps
+from portico.jsonio import dumps
 from portico.server.asgi import AsgiReply, Receive, Scope
+from portico.server.listing import Entry
 from portico.vocabulary import ApiKey, CatalogSnapshot, Principal
 
 Access = Literal["open", "key"]
@@ -28,7 +29,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     public_catalog: bool = False
     stand_in: ApiKey | None = None
     facts: dict[str, object] = {}
-    views: dict[str, tuple[CatalogSnapshot, list[JsonObject]]] = {}
+    views: dict[str, tuple[CatalogSnapshot, list[Entry]]] = {}
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

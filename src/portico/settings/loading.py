@@ -194,6 +194,9 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
             requests with `data_collection: "deny"` go elsewhere.
         region: where it processes data, for `data_region`: "eu", "us" or a word of
             yours. Unset: not known.
+        is_moderated: whether it judges prompts by their content before the model reads
+            them. What one provider refused on such grounds is not sent to another that
+            does, and to every one that does not. Unset: not known, and one more is asked.
         weight: multiplies its chance to be asked first, 1 if unset; with 0 it
             is a fallback only.
         priority: providers of a lower number are asked before those of a higher
@@ -217,6 +220,7 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
     zdr: bool | None = None
     trains: bool | None = None
     region: str | None = None
+    is_moderated: bool | None = None
     weight: Weight | None = None
     priority: int | None = None
     credentials: tuple[CredentialTable, ...] = ()
@@ -346,7 +350,7 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
         supported_parameters: request parameters that it takes, by the names in
             `GET /models`; others are not sent to it. Unset: the provider's.
         input_modalities: what it reads: "text", "image", "file", "audio",
-            "video". Unset: text only.
+            "video". Unset: not known, and no request is refused for it.
         output_modalities: what it gives: "text", "image", "audio", "embeddings",
             "rerank", "speech", "transcription". Unset: text only.
         dialect: the family of the API that it is called by, for a model that its provider
@@ -359,13 +363,14 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
         zdr: whether the endpoint retains no data; before what is said of the provider.
         trains: whether it collects data, likewise.
         region: where it processes data, likewise.
+        is_moderated: whether prompts are judged by their content, likewise.
         distillable: whether the model's author allows to train other models on
             its output. Unset: not known, which counts as no.
         weight: multiplies the chance to be asked first, before what is said of
             the provider.
         priority: lower numbers are asked first, likewise.
-        first_byte_s: seconds to the first token of a stream, for models that think
-            for long. Unset: that of `[deadlines]`.
+        first_byte_s: seconds to the first token of a stream, whatever was measured.
+            Unset: that of `[deadlines]`, or `thinking_first_byte_s` where it thinks.
     """
 
     id: str
@@ -383,6 +388,7 @@ class ModelTable(msgspec.Struct, frozen=True, kw_only=True):
     zdr: bool | None = None
     trains: bool | None = None
     region: str | None = None
+    is_moderated: bool | None = None
     distillable: bool | None = None
     weight: Weight | None = None
     priority: int | None = None
@@ -396,14 +402,18 @@ class PriceTable(msgspec.Struct, frozen=True, kw_only=True):
     price is not known, and the model is refused rather than counted as free.
 
     Attributes:
-        prompt: prompt tokens.
+        prompt: prompt tokens. Of a speech model whose `completion` is "0": characters.
         completion: output tokens, reasoning included.
         cache_read: prompt tokens read from a cache. Unset: as `prompt`.
         cache_write: prompt tokens written to a cache. Unset: as `prompt`.
         cache_write_1h: those written for an hour. Unset: as `cache_write`.
-        input_audio: audio tokens of the prompt. Unset: as `prompt`.
+        input_audio: audio tokens of the prompt. Unset: as `prompt`. Of a transcription
+            model whose `prompt` and `completion` are "0": seconds.
         output_audio: audio tokens of the output. Unset: as `completion`.
-        request: USD for each request, beside its tokens.
+        input_image: image tokens of the prompt. Unset: as `prompt`.
+        output_image: image tokens of the output. Unset: as `completion`.
+        request: USD for each request, beside its tokens; for each image, or each
+            search unit, of models that are billed so.
     """
 
     prompt: str
@@ -413,6 +423,8 @@ class PriceTable(msgspec.Struct, frozen=True, kw_only=True):
     cache_write_1h: str | None = None
     input_audio: str | None = None
     output_audio: str | None = None
+    input_image: str | None = None
+    output_image: str | None = None
     request: str = "0"
 
 

@@ -130,16 +130,22 @@ class DeadlineSettings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         connect_s: seconds to accept the connection.
         first_byte_s: seconds to the first token of a stream. A JSON answer
-            comes when it is finished: only `connect_s` and `total_s` count.
-        idle_s: seconds of silence in a stream that has begun.
+            comes when it is finished: only `connect_s` and `total_s` count. Where enough
+            was measured of an endpoint and another one is left to ask, it is given up
+            after twice what its slowest hundredth of streams takes, but 10 s at least.
+        thinking_first_byte_s: seconds to the first token of models that think. What was
+            measured shortens it to `first_byte_s` at most.
+        idle_s: seconds of silence in an answer that has begun.
         total_s: seconds for one attempt in all; time that the client takes to
             read does not count.
         first_token_within_s: seconds for all attempts of a request together,
-            until the first token: after that no other one is begun.
+            until the first token: after that no other one is begun. Endpoints that
+            have a longer time than `first_byte_s` have twice that time in all.
     """
 
     connect_s: Seconds = Deadlines().connect_s
     first_byte_s: Seconds = Deadlines().first_byte_s
+    thinking_first_byte_s: Seconds = Deadlines().thinking_first_byte_s
     idle_s: Seconds = Deadlines().idle_s
     total_s: Seconds = Deadlines().total_s
     first_token_within_s: Seconds = Deadlines().first_token_within_s
@@ -228,6 +234,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     zdr: bool | None = None
     trains: bool | None = None
     region: str | None = None
+    is_moderated: bool | None = None
     weight: Weight | None = None
     priority: int | None = None
     credentials: tuple[tuple[Credential, Secret], ...] = ()
@@ -265,6 +272,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 zdr=said.zdr,
                 trains=said.trains,
                 region=said.region,
+                is_moderated=said.is_moderated,
                 weight=said.weight,
                 priority=said.priority,
             )

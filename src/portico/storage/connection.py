@@ -12,6 +12,7 @@ from portico.storage.migrations import migrate, refuse_newer
 DATABASE_NAME = "portico.db"
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
+_STATEMENTS = 200  # a batch has one per table and number of rows
 _BUSY_TIMEOUT_MS = 2_000  # the gateway's own transactions last milliseconds
 
 
@@ -28,7 +29,7 @@ def open_database(path: Path) -> apsw.Connection:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _create(path)
         path.chmod(0o600)
-        db = apsw.Connection(str(path))
+        db = apsw.Connection(str(path), statementcachesize=_STATEMENTS)
     except (OSError, apsw.Error) as error:
         raise StorageError(f"cannot open {path}: {error}") from error
     try:

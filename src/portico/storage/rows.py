@@ -29,9 +29,9 @@ _PRICING = GENERATION_COLUMNS.index("pricing")
 _USAGE_DECODER = msgspec.json.Decoder(Usage)
 _PRICING_DECODER = msgspec.json.Decoder(Pricing)
 
-_ROWS_PER_STATEMENT = (32, 16, 8, 4, 2, 1)
+_ROWS_PER_STATEMENT = 32
 """Each step of a statement hands the interpreter lock to the event loop and waits to
-have it back: many rows per step keep a batch short. Few sizes keep statements cached."""
+have it back: many rows per step keep a batch short."""
 
 
 class Insert:
@@ -46,7 +46,7 @@ class Insert:
         self._head = f"INSERT INTO {table} ({names}) VALUES "  # noqa: S608  # our own names
         self._row = "(" + ",".join("?" * len(columns)) + ")"
         self._suffix = suffix
-        self._statements = {size: self.statement(size) for size in _ROWS_PER_STATEMENT}
+        self._statements = [self.statement(n) for n in range(1, _ROWS_PER_STATEMENT + 1)]
 
     def statement(self, size: int) -> str:
         """Return the statement for `size` rows."""
@@ -54,13 +54,10 @@ class Insert:
 
     def run(self, db: apsw.Connection, rows: Sequence[Row]) -> None:
         """Insert `rows`; each has as many values as there are columns."""
-        start, count = 0, len(rows)
-        while start < count:
-            size = next(size for size in _ROWS_PER_STATEMENT if size <= count - start)
-            chunk = rows[start : start + size]
-            values = chunk[0] if size == 1 else tuple(chain.from_iterable(chunk))
-            db.execute(self._statements[size], values)
-            start += size
+        for start in range(0, len(rows), _ROWS_PER_STATEMENT):
+            chunk = rows[start : start + _ROWS_PER_STATEMENT]
+            values = chunk[0] if len(chunk) == 1 else tuple(chain.from_iterable(chunk))
+            db.execute(self._statements[len(chunk) - 1], values)
 
 
 INSERT_ENTRIES = Insert("entries", _ENTRY_COLUMNS)

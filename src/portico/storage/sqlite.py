@@ -259,7 +259,7 @@ class SqliteStore:
             operation = waiting.popleft()
             if not operation.future.done():
                 operation.given_up = True
-                operation.future.set_exception(_unavailable())
+                operation.future.set_exception(_unavailable(spent=operation.kept))
         if waiting:
             self._loop.call_later(_WATCH_S, self._watch)
 
@@ -313,5 +313,15 @@ def _ignore(future: "asyncio.Future[object]") -> None:
         future.exception()
 
 
-def _unavailable() -> StorageUnavailable:
-    return StorageUnavailable("The ledger cannot be written now; nothing was sent or charged.")
+def _unavailable(*, spent: bool = False) -> StorageUnavailable:
+    """`spent`: a provider has been asked, which costs what it costs."""
+    if spent:
+        error = StorageUnavailable(
+            "The ledger cannot be written now. The provider was asked, and what it counted is"
+            " charged as soon as the ledger can be written again; the answer is withheld."
+        )
+        error.headers["x-should-retry"] = "false"  # it would be paid for twice
+        return error
+    error = StorageUnavailable("The ledger cannot be written now; nothing was sent or charged.")
+    error.headers["Retry-After"] = "5"
+    return error

@@ -20,14 +20,15 @@ _MOST_COUNTED = 1_000_000_000
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of one generation in disjoint buckets, as counted by the upstream.
 
-    Everything in is the sum of the six input buckets; everything out is the
+    Everything in is the sum of the seven input buckets; everything out is the
     sum of the three output buckets. `reasoning_tokens` is the one overlap: it
     is part of `output_tokens` and says how much of it was thinking. The
     overlapping fields of the OpenAI dialect exist only at the edge.
 
     Some models are not billed by the token. For them `input_tokens` are characters
-    (speech) and `input_audio_tokens` seconds (transcription); `flat_charges` is how often
-    the price per request is due: once, per search unit (rerank) or per image.
+    (speech) and `audio_s` is whole seconds of sound that were heard (transcription), which
+    are no tokens and in no sum of them; `flat_charges` is how often the price per request
+    is due: once, per search unit (rerank) or per image.
     """
 
     input_tokens: int = 0
@@ -36,11 +37,13 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cache_write_1h_tokens: int = 0
     input_audio_tokens: int = 0
     input_video_tokens: int = 0
+    input_image_tokens: int = 0
     output_tokens: int = 0
     output_audio_tokens: int = 0
     output_image_tokens: int = 0
     reasoning_tokens: int = 0
     web_search_requests: int = 0
+    audio_s: int = 0
     flat_charges: int = 1
     estimated: bool = False
 
@@ -54,11 +57,13 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
             self.cache_write_1h_tokens,
             self.input_audio_tokens,
             self.input_video_tokens,
+            self.input_image_tokens,
             self.output_tokens,
             self.output_audio_tokens,
             self.output_image_tokens,
             self.reasoning_tokens,
             self.web_search_requests,
+            self.audio_s,
             self.flat_charges,
         )
         return min(counts) >= 0 and max(counts) <= _MOST_COUNTED
@@ -73,6 +78,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
             + self.cache_write_1h_tokens
             + self.input_audio_tokens
             + self.input_video_tokens
+            + self.input_image_tokens
         )
 
     @property

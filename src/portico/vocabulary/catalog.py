@@ -36,10 +36,17 @@ class PriceOverride(msgspec.Struct, frozen=True, kw_only=True):
     cache_write_1h_picousd: int | None = None
     input_audio_picousd: int | None = None
     output_audio_picousd: int | None = None
+    input_image_picousd: int | None = None
+    output_image_picousd: int | None = None
 
 
 class Pricing(msgspec.Struct, frozen=True, kw_only=True):
-    """What one endpoint bills, in pico-dollars per token; `request_picousd` per request."""
+    """What one endpoint bills, in pico-dollars per token; `request_picousd` per request.
+
+    Two kinds of models have a price in another unit, as OpenRouter's catalogue writes it: a
+    speech model without a rate for what comes out is billed by the character of what goes in,
+    and a transcription model that has no rate but `input_audio_picousd` by the second.
+    """
 
     prompt_picousd: int
     completion_picousd: int
@@ -48,6 +55,8 @@ class Pricing(msgspec.Struct, frozen=True, kw_only=True):
     cache_write_1h_picousd: int | None = None
     input_audio_picousd: int | None = None
     output_audio_picousd: int | None = None
+    input_image_picousd: int | None = None
+    output_image_picousd: int | None = None
     request_picousd: int = 0
     overrides: tuple[PriceOverride, ...] = ()
 
@@ -64,7 +73,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     `zdr` (it retains no data), `trains` (it collects data) and `region` (where
     it processes data: "eu", "us") are what the operator declares; None is not known, and a request that demands an answer is
-    not sent there. `service_tier` None is the default tier. `weight` multiplies
+    not sent there. `is_moderated` (prompts are judged before the model reads them), likewise
+    declared, decides who is asked after a refusal on grounds of content. `service_tier` None is the default tier. `weight` multiplies
     the chance to be drawn first, 0 is never; endpoints of a lower `priority`
     number are asked before those of a higher one. `dialect` None is the provider's.
     `first_byte_s` is how long it may take to the first token of a stream, None as usual.
@@ -85,6 +95,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     zdr: bool | None = None
     trains: bool | None = None
     region: str | None = None
+    is_moderated: bool | None = None
     weight: float = 1.0
     priority: int = 0
     dialect: str | None = None

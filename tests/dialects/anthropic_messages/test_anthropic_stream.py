@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.dialects.streaming import envelope, pieces_of, recorded_streams, relay_bytes
 
 from portico.dialects import DIALECTS, Quirks, StreamRelay, relay_between
-from portico.errors import StreamBroken, UpstreamError, UpstreamOverloaded
+from portico.errors import StreamBroken, UpstreamEmpty, UpstreamError, UpstreamOverloaded
 from portico.sse import ServerSentEvent
 from portico.vocabulary import ReasoningDelta, TextDelta, ToolCallDelta, Usage
 
@@ -211,9 +211,6 @@ def test_an_error_event_says_what_the_provider_said_and_keeps_the_text_before_it
 @pytest.mark.parametrize(
     "stream",
     [
-        b"",
-        b"event: ping\ndata: {}\n\n",
-        START,
         START
         + event(type="content_block_delta", index=0, delta={"type": "text_delta", "text": "H"}),
         START + b'data: {"type":"content_blo',
@@ -233,10 +230,24 @@ def test_a_stream_that_never_says_why_it_ended_is_broken(stream):
     assert isinstance(relay.error, StreamBroken)
 
 
-def test_a_stream_that_stops_without_a_reason_has_stopped():
+@pytest.mark.parametrize(
+    "stream",
+    [b"", b"event: ping\ndata: {}\n\n", START, START + STOP],
+    ids=["nothing", "a ping", "a beginning", "a beginning and an end"],
+)
+def test_a_stream_that_has_nothing_in_it_is_empty(stream):
     relay = chat_relay()
 
-    relay_bytes(relay, [START + STOP])
+    relay_bytes(relay, [stream])
+
+    assert isinstance(relay.error, UpstreamEmpty)
+
+
+def test_a_stream_that_stops_without_a_reason_has_stopped():
+    relay = chat_relay()
+    block = event(type="content_block_start", index=0, content_block={"type": "text", "text": "H"})
+
+    relay_bytes(relay, [START + block + STOP])
 
     assert relay.error is None
     assert relay.finish is not None

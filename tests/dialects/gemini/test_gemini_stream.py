@@ -11,7 +11,7 @@ from tests.dialects.streaming import envelope, pieces_of, recorded_streams, rela
 from portico.dialects import Envelope, Quirks, StreamRelay
 from portico.dialects.gemini import DIALECT as GEMINI
 from portico.dialects.openai_chat import DIALECT as CHAT
-from portico.errors import StreamBroken, UpstreamError, UpstreamOverloaded
+from portico.errors import StreamBroken, UpstreamEmpty, UpstreamError, UpstreamOverloaded
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "gemini"
 CASES = sorted(path.name.removesuffix(".upstream.sse") for path in GOLDEN.glob("*.upstream.sse"))
@@ -236,10 +236,7 @@ def test_an_error_after_text_keeps_the_text_and_names_the_failure():
 @pytest.mark.parametrize(
     "stream",
     [
-        b"",
-        b": comment\n\n",
         b"data: 17\n\n",
-        b"data: {}\n\n",
         b'data: {"candidates":5}\n\n',
         b'data: {"candidates":[{"content":{"parts":[{"text":"Hel"}]}}]}\n\n',
         b'data: {"candidates":[{"content":{"parts":[{"text":"Hel"}]}}]}\n\ndata: {"candi',
@@ -256,6 +253,15 @@ def test_a_stream_that_is_unreadable_or_never_says_why_it_ended_is_broken(stream
     through(one, stream)
 
     assert isinstance(one.error, StreamBroken)
+
+
+@pytest.mark.parametrize("stream", [b"", b": comment\n\n", b"data: {}\n\n"])
+def test_a_stream_that_has_nothing_in_it_is_empty(stream):
+    one = relay()
+
+    through(one, stream)
+
+    assert isinstance(one.error, UpstreamEmpty)
 
 
 @given(st.data())

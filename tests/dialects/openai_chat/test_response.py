@@ -7,7 +7,13 @@ import pytest
 from portico.dialects import DIALECTS, Envelope, Quirks, relay_between
 from portico.dialects.gathering import response_events
 from portico.dialects.openai_chat.response import decode_response, encode_response
-from portico.errors import UpstreamError, UpstreamRejected, UpstreamUnavailable
+from portico.errors import (
+    UpstreamEmpty,
+    UpstreamError,
+    UpstreamOverloaded,
+    UpstreamRejected,
+    UpstreamUnavailable,
+)
 from portico.vocabulary import Cost
 
 CHAT = DIALECTS["openai_chat"]
@@ -131,7 +137,10 @@ def test_the_2025_profile_orders_keys_as_they_were():
     [
         (b"<html>busy</html>", UpstreamUnavailable),
         (b"[]", UpstreamUnavailable),
-        (b'{"choices":[]}', UpstreamUnavailable),
+        (b"", UpstreamEmpty),
+        (b" \n", UpstreamEmpty),
+        (b'{"choices":[]}', UpstreamEmpty),
+        (b'{"choices":[],"error":{"code":503}}', UpstreamOverloaded),
         (b'{"choices":[5]}', UpstreamUnavailable),
         (b'{"choices":[{"message":{"content":"x","tool_calls":[3]}}]}', UpstreamUnavailable),
         (

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from tests.dialects.streaming import COST, envelope, pieces_of, recorded_streams, relay_bytes
 
 from portico.dialects import DIALECTS, Quirks, StreamRelay, relay_between
-from portico.errors import StreamBroken, UpstreamError, UpstreamRateLimited, UpstreamUnavailable
+from portico.errors import (
+    StreamBroken,
+    UpstreamEmpty,
+    UpstreamError,
+    UpstreamRateLimited,
+    UpstreamUnavailable,
+)
 from portico.sse import ServerSentEvent, SSEParser
 from portico.vocabulary import (
     ExtraDelta,
@@ -397,11 +403,7 @@ def test_a_context_that_is_too_long_is_the_clients_mistake():
 @pytest.mark.parametrize(
     "stream",
     [
-        b"",
-        b"event: ping\ndata: {}\n\n",
-        START,
         START + event("response.output_text.delta", output_index=0, delta="H"),
-        START + b"data: [DONE]\n\n",
         START + b'data: {"type":"response.comp',
         START + event("response.completed"),
         START + event("response.completed", response=None),
@@ -419,6 +421,21 @@ def test_a_stream_that_is_never_completed_is_broken(stream, surface):
     relay_bytes(relay, [stream])
 
     assert isinstance(relay.error, StreamBroken)
+
+
+@pytest.mark.parametrize("surface", ["openai_chat", "openai_responses"])
+@pytest.mark.parametrize(
+    "stream",
+    [b"", START, START + b"data: [DONE]\n\n"],
+    ids=["nothing", "a beginning", "a beginning and the terminator"],
+)
+def test_a_stream_that_has_nothing_in_it_is_empty(stream, surface):
+    relay = relay_between(RESPONSES, DIALECTS[surface], Quirks(), ENVELOPE)
+
+    out = relay.feed(stream) + relay.end()
+
+    assert isinstance(relay.error, UpstreamEmpty)
+    assert out == b""
 
 
 def test_nothing_after_the_end_counts():

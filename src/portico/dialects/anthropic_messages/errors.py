@@ -58,7 +58,8 @@ def error_body(error: GatewayError) -> JsonObject:
     if kind is None:
         kind = "invalid_request_error" if error.status < 500 else "api_error"
     detail = {"type": kind, "message": _said(error), "error_type": error.error_type}
-    return {"type": "error", "error": detail, "request_id": error.generation_id}
+    beside = error.beside if error.status != 500 else {}
+    return {"type": "error", "error": detail, "request_id": error.generation_id, **beside}
 
 
 def _said(error: GatewayError) -> str:

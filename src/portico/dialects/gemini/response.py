@@ -3,7 +3,12 @@
 import hashlib
 from typing import Any
 
-from portico.dialects.answers import answer_json, unreadable_answer, with_texts
+from portico.dialects.answers import (
+    answer_json,
+    unreadable_answer,
+    with_content,
+    with_texts,
+)
 from portico.dialects.base import Envelope, Quirks
 from portico.dialects.gathering import gathered
 from portico.dialects.gemini.finish import to_native
@@ -31,7 +36,7 @@ def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
     try:
         events = [event for chunk in chunks for event in decoder.chunk(chunk)]
         events.extend(decoder.close() if isinstance(parsed, list) else decoder.finish())
-        return with_texts(gathered(events))
+        return with_content(with_texts(gathered(events)))
     except StreamBroken as error:
         raise UpstreamUnavailable(error.message) from error
     except ShapeError as error:

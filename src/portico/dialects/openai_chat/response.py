@@ -5,7 +5,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from portico.dialects.answers import read_answer, unreadable_answer, with_texts
+from portico.dialects.answers import (
+    empty_answer,
+    read_answer,
+    unreadable_answer,
+    with_content,
+    with_texts,
+)
 from portico.dialects.base import Envelope, Quirks
 from portico.dialects.failures import classify
 from portico.dialects.fields import text_of
@@ -31,7 +37,6 @@ from portico.dialects.openai_chat.usage import decode_usage, encode_usage, find_
 from portico.dialects.plugins import HEALING, is_wanted
 from portico.dialects.reasoning import merge, visible_text
 from portico.dialects.tool_calls import arguments_text, id_text, made_up_id
-from portico.errors import UpstreamUnavailable
 from portico.jsonio import JsonError, JsonObject, ShapeError, dumps
 from portico.sse import SSEParser
 from portico.vocabulary import ChatResponse, Choice, Cost, StreamEvent, ToolCall, Usage
@@ -78,7 +83,7 @@ def _streamed(body: bytes, quirks: Quirks) -> ChatResponse:
     try:
         for event in (*parser.feed(body), *parser.close()):
             events += decoder.feed(event)
-        response = with_texts(gathered([*events, *decoder.close()]))
+        response = with_content(with_texts(gathered([*events, *decoder.close()])))
     except (*JsonError, *ShapeError) as error:
         raise unreadable_answer() from error
     return msgspec.structs.replace(response, extra=decoder.extra or None)
@@ -86,13 +91,13 @@ def _streamed(body: bytes, quirks: Quirks) -> ChatResponse:
 
 def _response(body: JsonObject, quirks: Quirks) -> ChatResponse:
     choices = body.get("choices")
+    if choices == [] and not body.get("error"):
+        raise empty_answer()
     if body.get("error") or not isinstance(choices, list) or not choices:
         raise classify(None, {}, body)
     usage = find_usage(body)
     outside = quirks.reasoning_outside_completion
     read = _choices(choices, str(body.get("id")))
-    if all(_is_void(choice) for choice in read) and not (usage or {}).get("completion_tokens"):
-        raise UpstreamUnavailable("The provider's answer is empty, and does not say why.")
     fingerprint = body.get("system_fingerprint")
     return ChatResponse(
         choices=read,
@@ -112,21 +117,6 @@ def _choices(choices: Sequence[JsonObject], id_seed: str) -> tuple[Choice, ...]:
         numbers = list(range(len(choices)))
     return tuple(
         _choice(item, number, id_seed) for item, number in zip(choices, numbers, strict=True)
-    )
-
-
-def _is_void(choice: Choice) -> bool:
-    """Whether there is nothing in it, not even a word on why it ended."""
-    return choice.native_finish_reason is None and not any(
-        (
-            choice.content,
-            choice.refusal,
-            choice.reasoning,
-            choice.tool_calls,
-            choice.annotations,
-            choice.images,
-            choice.audio,
-        )
     )
 
 

@@ -101,7 +101,8 @@ def encode_usage(usage: Usage, cost: Cost | None, profile: WireProfile) -> JsonO
     field is never null.
     """
     cost = cost or _NO_COST
-    total = usd_number(cost.total_picousd)
+    prompt_picousd = cost.prompt_picousd + cost.request_picousd
+    total = usd_number(prompt_picousd + cost.completion_picousd)
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
     modern = profile == "current"
     if modern:
@@ -134,9 +135,7 @@ def encode_usage(usage: Usage, cost: Cost | None, profile: WireProfile) -> JsonO
         "prompt_tokens_details": prompt_details,
         "cost_details": {
             "upstream_inference_cost": total if modern or cost.is_byok else None,
-            "upstream_inference_prompt_cost": usd_number(
-                cost.prompt_picousd + cost.request_picousd
-            ),
+            "upstream_inference_prompt_cost": usd_number(prompt_picousd),
             "upstream_inference_completions_cost": usd_number(cost.completion_picousd),
         },
         "completion_tokens_details": completion_details,

@@ -1,6 +1,6 @@
 """What the APIs beside conversations share: reading heads, bodies for upstreams, prices."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 import msgspec
@@ -15,15 +15,19 @@ from portico.dialects.base import (
 )
 from portico.dialects.checks import asked_models
 from portico.dialects.failures import decode_error
-from portico.dialects.fields import raw
+from portico.dialects.fields import finished_body, object_of, raw
 from portico.dialects.openai_chat.errors import encode_error
 from portico.jsonio import JsonObject, dumps
 from portico.money import usd_number
-from portico.vocabulary import ChatResponse, Choice, Cost, Usage
+from portico.vocabulary import ChatResponse, Choice, Cost, Pricing, Usage
 
 _GATEWAY_FIELDS = (
     "models", "provider", "route", "plugins", "preset", "session_id", "trace", "usage", "stream",
 )  # fmt: skip
+
+
+_MOST_COUNTED = 1_000_000_000
+CHARS_PER_TOKEN = 4
 
 
 class SideBody(msgspec.Struct):
@@ -56,23 +60,62 @@ def head_of(
     )
 
 
-def own_fields(head: RequestHead, model: str) -> RawFields:
-    """The client's own members for an upstream, without those of the gateway."""
+def own_fields(head: RequestHead, model: str, quirks: Quirks) -> RawFields:
+    """The client's own members for an upstream, without those of the gateway; with what
+    `provider.options` has for this one."""
     fields = {name: value for name, value in head.fields.items() if name not in _GATEWAY_FIELDS}
+    if head.preferences is not None:
+        fields |= {name: raw(value) for name, value in options_of(head, quirks).items()}
     fields["model"] = raw(model)
     return fields
+
+
+def options_of(head: RequestHead, quirks: Quirks) -> Mapping[str, object]:
+    """What a request has to say to the provider that it goes to, and to no other."""
+    options = object_of(object_of(object_of(head.preferences).get("options")).get(quirks.provider))
+    return {name: value for name, value in options.items() if name not in _GATEWAY_FIELDS}
 
 
 def upstream_body(
     head: RequestHead, model: str, supported: frozenset[str], quirks: Quirks
 ) -> tuple[bytes, frozenset[str]]:
     """The client's own members as the upstream's body; nothing is dropped."""
-    return dumps(own_fields(head, model)), frozenset()
+    return finished_body(own_fields(head, model, quirks), quirks), frozenset()
 
 
-def answered(usage: Usage | None) -> ChatResponse:
+def answered(usage: Usage | None, text: str | None = None) -> ChatResponse:
     """What the gateway has to know of an answer that it passes on."""
-    return ChatResponse(choices=(Choice(),), usage=usage)
+    return ChatResponse(choices=(Choice(content=text),), usage=usage)
+
+
+def count(body: object, *names: str) -> int | None:
+    """The first of these members that is a count; what cannot be one is none.
+
+    >>> count({"a": -1, "b": 3.0}, "a", "b"), count({"a": True}, "a"), count(None, "a")
+    (3, None, None)
+    """
+    for name in names:
+        value = object_of(body).get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if 0 <= value <= _MOST_COUNTED and value == int(value):
+            return int(value)
+    return None
+
+
+def charged_as_priced(
+    counted: Usage | None, written_chars: int, billed: Usage, price: Pricing
+) -> Usage:
+    """What was counted, with what the request tells where the price asks for the other unit:
+    a host that says search units of a model that is priced by the token, or the reverse."""
+    if counted is None:
+        return billed
+    missing: dict[str, int] = {}
+    if price.prompt_picousd and not counted.prompt_tokens and billed.input_tokens:
+        missing["input_tokens"] = billed.input_tokens
+    if price.request_picousd and not counted.flat_charges:
+        missing["flat_charges"] = billed.flat_charges
+    return msgspec.structs.replace(counted, **missing, estimated=True) if missing else counted
 
 
 def costs(cost: Cost | None, *, detailed: bool = True) -> JsonObject:
@@ -118,8 +161,15 @@ def side_dialect(
     upstream_body: Callable[
         [RequestHead, str, frozenset[str], Quirks], tuple[bytes, frozenset[str]]
     ] = upstream_body,
+    **streaming: Any,
 ) -> Dialect:
-    """A dialect that meets only itself and is never streamed."""
+    """A dialect that meets only itself, and has a stream only where `streaming` says how."""
+    usual = {
+        "response_events": _never,
+        "stream_decoder": _never,
+        "stream_encoder": _never,
+        "rewriter": None,
+    }
     return Dialect(
         name=name,
         read_head=read_head,
@@ -128,13 +178,11 @@ def side_dialect(
         encode_request=_never,
         decode_response=decode_response,
         encode_response=_never,
-        response_events=_never,
-        stream_decoder=_never,
-        stream_encoder=_never,
         decode_error=decode_error,
         encode_error=encode_error,
         rewrite_response=rewrite_response,
         side=api,
+        **{**usual, **streaming},
     )
 
 

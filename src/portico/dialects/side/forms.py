@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import msgspec
 
-from portico.errors import InvalidRequest
+from portico.errors import InvalidRequest, PayloadTooLarge
 from portico.jsonio import dumps
 
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]{1,70})"|([^\s;,"]{1,70}))', re.IGNORECASE)
@@ -15,6 +15,7 @@ _NAME = re.compile(rb'[; ]name="([^"]*)"', re.IGNORECASE)
 _FILENAME = re.compile(rb'[; ]filename="([^"]*)"', re.IGNORECASE)
 _TYPE = re.compile(rb"^content-type:\s*([^\s;]+)", re.IGNORECASE | re.MULTILINE)
 _MAX_PARTS = 100
+_MAX_FILE_BYTES = 25 * 1024 * 1024
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,11 +90,16 @@ def transcription_json(body: bytes, content_type: str) -> bytes:
 
     Raises:
         InvalidRequest: it is no form, or has no file.
+        PayloadTooLarge: its file is larger than 25 MB.
     """
     fields: dict[str, object] = {}
     for part in read_form(body, content_type):
         name = part.name.removesuffix("[]")
         if name == "file" and part.filename is not None:
+            if len(part.data) > _MAX_FILE_BYTES:
+                raise PayloadTooLarge(
+                    "file: more than 25 MB; larger sound can be sent as JSON, in input_audio"
+                )
             audio = b64encode(part.data).decode()
             fields["input_audio"] = {"data": audio, "format": _format(part)}
         elif name == "timestamp_granularities":

@@ -8,21 +8,23 @@ from typing import Any
 
 import msgspec
 
-from portico.dialects.answers import read_answer
+from portico.dialects.answers import read_object
 from portico.dialects.base import Envelope, Quirks, RequestHead, SideApi
 from portico.dialects.checks import prompt_bytes, read_body
-from portico.dialects.fields import object_of, raw
+from portico.dialects.fields import finished_body, object_of, raw
 from portico.dialects.side.common import (
     SideBody,
     answered,
+    charged_as_priced,
     costs,
+    count,
     head_of,
     named,
     own_fields,
     side_dialect,
 )
 from portico.errors import InvalidRequest
-from portico.jsonio import JsonObject, dumps, loads
+from portico.jsonio import JsonObject, loads
 from portico.vocabulary import ChatResponse, Cost, Usage
 
 _DOCUMENTS_PER_UNIT = 100
@@ -78,7 +80,7 @@ def upstream_body(
     head: RequestHead, model: str, supported: frozenset[str], quirks: Quirks
 ) -> tuple[bytes, frozenset[str]]:
     """The client's own members; documents that are only text as text, which all hosts take."""
-    fields = own_fields(head, model)
+    fields = own_fields(head, model, quirks)
     documents = loads(head.fields["documents"])
     if any(isinstance(one, dict) for one in documents):
         plain = [
@@ -86,7 +88,7 @@ def upstream_body(
             for one in documents
         ]
         fields["documents"] = raw(plain)
-    return dumps(fields), frozenset()
+    return finished_body(fields, quirks), frozenset()
 
 
 def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
@@ -95,7 +97,7 @@ def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
     Raises:
         UpstreamError: it is not an answer with results.
     """
-    return read_answer(body, quirks, _read)
+    return read_object(body, quirks, _read)
 
 
 def _read(body: JsonObject, quirks: Quirks) -> ChatResponse:
@@ -122,14 +124,11 @@ def _score(row: Any) -> tuple[int, float]:
 
 def _units(body: JsonObject) -> int | None:
     billed = object_of(object_of(body.get("meta")).get("billed_units"))
-    units = billed.get("search_units", object_of(body.get("usage")).get("search_units"))
-    return int(units) if isinstance(units, int | float) and units > 0 else None
+    return count(billed, "search_units") or count(body.get("usage"), "search_units") or None
 
 
 def _tokens(body: JsonObject) -> int | None:
-    usage = object_of(body.get("usage"))
-    tokens = usage.get("total_tokens") or usage.get("prompt_tokens")
-    return tokens if isinstance(tokens, int) and tokens > 0 else None
+    return count(body.get("usage"), "total_tokens", "prompt_tokens") or None
 
 
 def rewrite_response(
@@ -140,7 +139,7 @@ def rewrite_response(
     cost: Cost | None,
     extra: JsonObject,
 ) -> bytes:
-    """The results in OpenRouter's form: best first, each with its document."""
+    """The results in OpenRouter's form: best first, each with its document, no more than wished."""
     parsed = loads(body)
     documents = loads(head.fields["documents"])
     ranked = sorted((_score(row) for row in _rows(parsed)), key=lambda one: -one[1])
@@ -148,7 +147,7 @@ def rewrite_response(
         {"index": index, "relevance_score": score, "document": _document(documents[index])}
         for index, score in ranked
         if 0 <= index < len(documents)
-    ]
+    ][: loads(head.fields.get("top_n", b"null"))]
     counts: JsonObject = {}
     if (units := _units(parsed)) is not None:
         counts["search_units"] = units
@@ -164,7 +163,7 @@ def _document(sent: str | JsonObject) -> JsonObject:
 
 DIALECT = side_dialect(
     "rerank",
-    SideApi(name="rerank", api_type="rerank", id_prefix="gen-rerank-"),
+    SideApi(name="rerank", api_type="rerank", id_prefix="gen-rerank-", charged=charged_as_priced),
     read_head=read_head,
     upstream_body=upstream_body,
     decode_response=decode_response,

@@ -1,29 +1,45 @@
 """`POST /audio/transcriptions`: sound to text (contract/other-apis 7).
 
-Some models are billed by the second, others by the token: seconds count at the
-rate for audio, of which a price names the one that applies.
+Some models are billed by the second, others by the token. A price that has a rate for
+sound and nothing else is by the second.
 """
 
 from base64 import b64decode
 from binascii import Error as Base64Error
 from math import ceil
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from portico.dialects.answers import read_answer
+from portico.dialects.answers import read_object
 from portico.dialects.base import Envelope, Quirks, RequestHead, SideApi
 from portico.dialects.checks import read_body
 from portico.dialects.fields import object_of
-from portico.dialects.side.common import SideBody, answered, costs, head_of, side_dialect
+from portico.dialects.side.common import (
+    CHARS_PER_TOKEN,
+    SideBody,
+    answered,
+    costs,
+    count,
+    head_of,
+    options_of,
+    own_fields,
+    side_dialect,
+)
 from portico.dialects.side.forms import Part, form_type, write_form
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, dumps, loads
-from portico.vocabulary import ChatResponse, Cost, Usage
+from portico.vocabulary import ChatResponse, Cost, Pricing, Usage
 
 _BYTES_PER_UNIT = 500  # seconds or tokens: more than any usual format packs into so little
 _BYTES_PER_SECOND = 16_000
+_BYTES_PER_WORD_TOKEN = 1_000
+_TOKENS_PER_SECOND = 10  # what OpenAI counts
+_LONGEST_S = 10_000_000
+_PATIENCE_S = 60.0
 _FORM_FIELDS = ("language", "temperature", "response_format", "prompt")
+_NOT_IN_FORM = frozenset((*_FORM_FIELDS, "model", "input_audio", "timestamp_granularities", "user"))
+_VERBOSE = ("task", "language", "duration", "segments", "words")
 
 
 class _Audio(msgspec.Struct):
@@ -35,6 +51,7 @@ class _Body(SideBody, kw_only=True):
     input_audio: _Audio
     language: str | None = None
     temperature: float | None = None
+    prompt: str | None = None
     response_format: Literal["json", "verbose_json"] | None = None
     timestamp_granularities: list[Literal["segment", "word"]] | None = None
 
@@ -49,19 +66,23 @@ def read_head(body: bytes) -> RequestHead:
         InvalidRequest: it has no sound, or a member has a wrong type.
     """
     fields, typed = read_body(body, _decode_body)
-    data = typed.input_audio.data
+    data, kind = typed.input_audio.data, typed.input_audio.format
     if not data or data.startswith("data:"):
         raise InvalidRequest("input_audio.data: expected base64, without a data URI")
-    if not typed.input_audio.format.isalnum():
+    if not (kind.isascii() and kind.isalnum()):
         raise InvalidRequest("input_audio.format: expected a format such as wav or mp3")
     size = len(data) * 3 // 4
+    seconds = ceil(size / _BYTES_PER_SECOND)
     return head_of(
         typed,
         fields,
         output="transcription",
         prompt=b"",
         prompt_tokens_bound=size // _BYTES_PER_UNIT + 1,
-        billed=Usage(input_audio_tokens=ceil(size / _BYTES_PER_SECOND), estimated=True),
+        max_output_tokens=size // _BYTES_PER_WORD_TOKEN + 100,
+        billed=Usage(
+            audio_s=seconds, input_audio_tokens=seconds * _TOKENS_PER_SECOND, estimated=True
+        ),
     )
 
 
@@ -79,15 +100,20 @@ def upstream_body(
     except (Base64Error, ValueError):
         raise InvalidRequest("input_audio.data: this is not base64") from None
     kind = audio["format"].lower()
+    fields = {name: loads(value) for name, value in own_fields(head, model, quirks).items()}
+    if quirks.counts_when_verbose:
+        fields["response_format"] = "verbose_json"
     parts = [
         Part(name="file", data=sound, filename=f"audio.{kind}", media_type=f"audio/{kind}"),
         Part(name="model", data=model.encode()),
     ]
-    for name in _FORM_FIELDS:
-        value = loads(head.fields.get(name, b"null"))
+    options = options_of(head, quirks)
+    for name in (*_FORM_FIELDS, *(name for name in options if name not in _NOT_IN_FORM)):
+        value = fields.get(name)
         if value is not None:
-            parts.append(Part(name=name, data=str(value).encode()))
-    for value in loads(head.fields.get("timestamp_granularities", b"null")) or ():
+            text = value if isinstance(value, str) else dumps(value).decode()
+            parts.append(Part(name=name, data=text.encode()))
+    for value in fields.get("timestamp_granularities") or ():
         parts.append(Part(name="timestamp_granularities[]", data=value.encode()))
     return write_form(parts), frozenset()
 
@@ -98,35 +124,68 @@ def decode_response(body: bytes, quirks: Quirks) -> ChatResponse:
     Raises:
         UpstreamError: it is not an answer with text.
     """
-    return read_answer(body, quirks, _read)
+    return read_object(body, quirks, _read)
 
 
 def _read(body: JsonObject, quirks: Quirks) -> ChatResponse:
-    if not isinstance(body["text"], str):
+    text = body["text"]
+    if not isinstance(text, str):
         raise TypeError("no text")
     usage = object_of(body.get("usage"))
-    tokens = _count(usage, "input_tokens")
-    if tokens:
-        sound = min(tokens, _count(object_of(usage.get("input_token_details")), "audio_tokens"))
-        return answered(
-            Usage(
-                input_tokens=tokens - sound,
-                input_audio_tokens=sound,
-                output_tokens=_count(usage, "output_tokens"),
-            )
-        )
+    written = count(usage, "output_tokens", "completion_tokens")
+    heard = _heard(usage, written or 0)
     seconds = _seconds(body)
-    return answered(None if seconds is None else Usage(input_audio_tokens=ceil(seconds)))
+    if heard is None and seconds is None:
+        return answered(None, text)
+    details = object_of(usage.get("input_token_details") or usage.get("prompt_tokens_details"))
+    sound = count(details, "audio_tokens")
+    tokens = heard or 0
+    sound = tokens if sound is None else min(tokens, sound)  # sound is what was sent
+    return answered(
+        Usage(
+            input_tokens=tokens - sound,
+            input_audio_tokens=sound,
+            output_tokens=written or 0,
+            audio_s=ceil(seconds or 0),
+        ),
+        text,
+    )
+
+
+def _heard(usage: object, written: int) -> int | None:
+    """Tokens that went in. Mistral counts those of the sound beside its prompt."""
+    sent, total = count(usage, "input_tokens", "prompt_tokens"), count(usage, "total_tokens")
+    if total is None or total < written:
+        return sent
+    return max(sent or 0, total - written)
 
 
 def _seconds(body: JsonObject) -> float | None:
-    said = object_of(body.get("usage")).get("seconds", body.get("duration"))
-    return float(said) if isinstance(said, int | float) and said >= 0 else None
+    usage = object_of(body.get("usage"))
+    for said in (usage.get("seconds"), usage.get("prompt_audio_seconds"), body.get("duration")):
+        if isinstance(said, int | float) and not isinstance(said, bool) and 0 <= said <= _LONGEST_S:
+            return float(said)
+    return None
 
 
-def _count(body: object, name: str) -> int:
-    value = object_of(body).get(name)
-    return value if isinstance(value, int) and value > 0 else 0
+def charged(counted: Usage | None, written_chars: int, billed: Usage, price: Pricing) -> Usage:
+    """Seconds or tokens, as the price says. What the host did not count in that unit is
+    estimated from the size of the sound and from the text, and marked as such."""
+    by_token = price.prompt_picousd or price.completion_picousd
+    if price.input_audio_picousd and not by_token:
+        if counted is not None and counted.audio_s:
+            return Usage(audio_s=counted.audio_s)
+        return Usage(audio_s=billed.audio_s, estimated=True)
+    usage = Usage() if counted is None else msgspec.structs.replace(counted, audio_s=0)
+    missing: dict[str, int] = {}
+    if not usage.prompt_tokens:
+        seconds = counted.audio_s if counted is not None else 0
+        missing["input_audio_tokens"] = (
+            seconds * _TOKENS_PER_SECOND if seconds else billed.input_audio_tokens
+        )
+    if not usage.output_tokens and written_chars:
+        missing["output_tokens"] = -(-written_chars // CHARS_PER_TOKEN)
+    return msgspec.structs.replace(usage, **missing, estimated=True) if missing else usage
 
 
 def rewrite_response(
@@ -137,19 +196,44 @@ def rewrite_response(
     cost: Cost | None,
     extra: JsonObject,
 ) -> bytes:
-    """The text, and what else the host says of it, with the price."""
+    """The text, and with `verbose_json` what else the host says of it, with the price."""
     parsed: JsonObject = loads(body)
     own = object_of(parsed.get("usage"))
-    names = ("seconds", "input_tokens", "output_tokens", "total_tokens")
-    counts = {name: own[name] for name in names if name in own}
-    if not counts and (seconds := _seconds(parsed)) is not None:
+    counts: JsonObject = {}
+    if (seconds := _seconds(parsed)) is not None:
         counts["seconds"] = seconds
-    return dumps({**parsed, "usage": {**counts, **costs(cost, detailed=False)}, **extra})
+    written = count(own, "output_tokens", "completion_tokens")
+    if (heard := _heard(own, written or 0)) is not None:
+        counts["input_tokens"] = heard
+        counts["output_tokens"] = written or 0
+        counts["total_tokens"] = heard + (written or 0)
+    told: JsonObject = {"text": parsed["text"]}
+    wish = head.fields.get("response_format")
+    if wish is not None and bytes(wish) == b'"verbose_json"':
+        told = {**{name: parsed[name] for name in _VERBOSE if _is_said(parsed, name)}, **told}
+    return dumps({**told, "usage": {**counts, **costs(cost, detailed=False)}, **extra})
+
+
+def _is_said(body: JsonObject, name: str) -> bool:
+    """Whether a detail is there in a form that clients can read."""
+    value: Any = body.get(name)
+    if name == "duration":
+        return isinstance(value, int | float)
+    if name in ("segments", "words"):
+        return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+    return isinstance(value, str)
 
 
 DIALECT = side_dialect(
     "transcriptions",
-    SideApi(name="transcriptions", api_type="stt", id_prefix="gen-stt-", content_type=form_type),
+    SideApi(
+        name="transcriptions",
+        api_type="stt",
+        id_prefix="gen-stt-",
+        charged=charged,
+        content_type=form_type,
+        within_s=_PATIENCE_S,
+    ),
     read_head=read_head,
     upstream_body=upstream_body,
     decode_response=decode_response,

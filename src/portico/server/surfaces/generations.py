@@ -8,7 +8,7 @@ from portico.pricing import cache_saving
 from portico.server.asgi import AsgiReply
 from portico.server.request import Request, Route, Site, answer_json
 from portico.server.surfaces.account import iso_time
-from portico.vocabulary import AttemptRecord, Generation, Usage
+from portico.vocabulary import AttemptRecord, CatalogSnapshot, Generation, Usage
 
 
 async def generation(site: Site, request: Request, reply: AsgiReply) -> None:
@@ -17,10 +17,22 @@ async def generation(site: Site, request: Request, reply: AsgiReply) -> None:
     found = await site.gateway.resources.store.find_generation(generation_id)
     if found is None:
         raise NotFound(f"Generation {generation_id[:80]} not found.")
-    await answer_json(reply, {"data": _data(*found, user_id=request.who().user_id)})
+    row, attempts = found
+    region = _region(site.gateway.snapshot, row)
+    data = _data(row, attempts, user_id=request.who().user_id, region=region)
+    await answer_json(reply, {"data": data})
 
 
-def _data(row: Generation, attempts: list[AttemptRecord], *, user_id: str) -> JsonObject:
+def _region(snapshot: CatalogSnapshot, row: Generation) -> str | None:
+    """Where the endpoint that answered processes data, as far as that is declared now."""
+    model = snapshot.models.get(row.model.lower())
+    endpoints = model.endpoints if model is not None else ()
+    return next((e.region for e in endpoints if e.tag == row.endpoint_tag), None)
+
+
+def _data(
+    row: Generation, attempts: list[AttemptRecord], *, user_id: str, region: str | None
+) -> JsonObject:
     usage = row.usage
     cost = usd_number(row.cost_picousd)
     upstream = row.upstream_cost_picousd
@@ -41,7 +53,7 @@ def _data(row: Generation, attempts: list[AttemptRecord], *, user_id: str) -> Js
         "external_user": row.external_user,
         "session_id": row.session_id,
         "workspace_id": None,
-        "data_region": "global",
+        "data_region": region or "global",
         "streamed": row.streamed,
         "cancelled": row.cancelled,
         "finish_reason": row.finish_reason,
@@ -64,10 +76,7 @@ def _data(row: Generation, attempts: list[AttemptRecord], *, user_id: str) -> Js
         "generation_time": row.generation_time_ms,
         "response_cache_source_id": None,
         "creator_user_id": user_id,
-        "provider_responses": [
-            _attempt(attempt, is_byok=attempt is attempts[-1] and row.waiver == "byok")
-            for attempt in attempts
-        ],
+        "provider_responses": [_attempt(attempt, row) for attempt in attempts],
     }
 
 
@@ -94,7 +103,7 @@ def _counts(usage: Usage | None) -> JsonObject:
     }
 
 
-def _attempt(attempt: AttemptRecord, *, is_byok: bool) -> JsonObject:
+def _attempt(attempt: AttemptRecord, row: Generation) -> JsonObject:
     return {
         "id": attempt.upstream_id,
         "endpoint_id": attempt.endpoint_tag,
@@ -102,7 +111,7 @@ def _attempt(attempt: AttemptRecord, *, is_byok: bool) -> JsonObject:
         "provider_name": attempt.provider_name,
         "status": attempt.status,
         "latency": attempt.latency_ms,
-        "is_byok": is_byok,
+        "is_byok": attempt.error_type is None and row.waiver == "byok",
     }
 
 

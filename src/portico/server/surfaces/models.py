@@ -1,15 +1,17 @@
 """What can be called: `GET /models`, endpoints of a model, providers (contract/catalog-account 1)."""
 
-from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from portico.catalog import find_model
-from portico.errors import InvalidRequest, NotFound
-from portico.jsonio import JsonObject
+from portico.delivery import Headers
+from portico.errors import NotFound
+from portico.jsonio import JsonObject, dumps
 from portico.money import picousd_to_decimal_text
 from portico.planning import Caller
 from portico.routing.health import EndpointHealth, Percentiles
 from portico.server.asgi import AsgiReply
+from portico.server.listing import MOST_ROWS, Entry, page_of, selected, whole
 from portico.server.request import Request, Route, Site, answer_json
 from portico.vocabulary import Endpoint, Model, PriceOverride, Pricing
 
@@ -19,14 +21,12 @@ _RATES = (
     ("request", "request_picousd"),
     ("audio", "input_audio_picousd"),
     ("audio_output", "output_audio_picousd"),
+    ("image_token", "input_image_picousd"),
+    ("image_output", "output_image_picousd"),
     ("input_cache_read", "cache_read_picousd"),
     ("input_cache_write", "cache_write_picousd"),
     ("input_cache_write_1h", "cache_write_1h_picousd"),
 )
-_MODALITIES = frozenset(
-    {"text", "image", "audio", "video", "file", "embeddings", "rerank", "speech", "transcription"}
-)
-_PAGE = 500
 _ANTHROPIC_PAGE = 20
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -34,10 +34,12 @@ _ISO = "%Y-%m-%dT%H:%M:%SZ"
 async def models(site: Site, request: Request, reply: AsgiReply) -> None:
     """The catalogue; everything unless `limit` or `offset` asks for a page. With the header
     `anthropic-version` in the form of Anthropic's list."""
+    found = _selected(site, request)
     if b"anthropic-version" in request.headers:
-        await answer_json(reply, anthropic_list(_filtered(site, request), request))
+        body = dumps(anthropic_list([entry.row for entry in found], request))
+        await _answer(request, reply, body, seal=body)
         return
-    await _listed(request, reply, _filtered(site, request))
+    await _listed(request, reply, found)
 
 
 async def of_user(site: Site, request: Request, reply: AsgiReply) -> None:
@@ -45,13 +47,13 @@ async def of_user(site: Site, request: Request, reply: AsgiReply) -> None:
     principal = request.who()
     caller = Caller(account=principal.user_id, key_hash=principal.key.hash)
     usable = {model.slug for model in site.gateway.planner.callable_by(caller)}
-    rows = [row for row in _filtered(site, request) if row["id"] in usable]
-    await _listed(request, reply, rows)
+    found = _selected(site, request)
+    await _listed(request, reply, [entry for entry in found if entry.model.slug in usable])
 
 
 async def embeddings(site: Site, request: Request, reply: AsgiReply) -> None:
     """The models that turn text into vectors, in the form of the catalogue."""
-    await _listed(request, reply, _filtered(site, request, default_output="embeddings"))
+    await _listed(request, reply, _selected(site, request, default_output="embeddings"))
 
 
 async def model(site: Site, request: Request, reply: AsgiReply) -> None:
@@ -69,22 +71,45 @@ def _found(site: Site, name: str) -> Model:
     return found
 
 
-async def _listed(request: Request, reply: AsgiReply, rows: list[JsonObject]) -> None:
-    total = len(rows)
-    offset, limit = _number(request, "offset", 0), _number(request, "limit", _PAGE)
-    following = None
-    if "offset" in request.query or "limit" in request.query:
-        rows = rows[offset : offset + limit]
-        if offset + limit < total:
-            following = f"/api/v1{request.path}?offset={offset + limit}&limit={limit}"
-    body: JsonObject = {"data": rows, "total_count": total, "links": {"next": following}}
-    # `object` and `models` are what older OpenAI clients and Codex look for beside it
-    await answer_json(reply, {**body, "object": "list", "models": []})
+def _selected(site: Site, request: Request, *, default_output: str = "text") -> list[Entry]:
+    resources = site.gateway.resources
+    health = resources.health.snapshot(resources.clock_s())
+    return selected(
+        _entries(site),
+        request.query,
+        now_s=resources.now_ms() // 1000,
+        health=health.of,
+        provider_names={slug: access.name for slug, access in resources.providers.items()},
+        default_output=default_output,
+    )
+
+
+async def _listed(request: Request, reply: AsgiReply, found: list[Entry]) -> None:
+    page, following = page_of(found, request.query, request.path)
+    rest = {"total_count": len(found), "links": {"next": following}, "object": "list"}
+    if "client_version" in request.query:  # Codex looks for its own list, and fills it itself
+        rest["models"] = []
+    end = dumps(rest)
+    rows = b",".join([entry.encoded for entry in page])
+    seal = b"".join([entry.seal for entry in page])
+    await _answer(request, reply, b'{"data":[' + rows + b"]," + end[1:], seal=seal + end)
+
+
+async def _answer(request: Request, reply: AsgiReply, body: bytes, *, seal: bytes) -> None:
+    """The body, unless the client has it already; `seal` is as individual as the body."""
+    tag = b'"' + sha256(seal).hexdigest()[:32].encode() + b'"'
+    headers: Headers = [(b"etag", tag), (b"cache-control", b"private, no-cache")]
+    known = request.headers.get(b"if-none-match", b"").split(b",")
+    if {one.strip().removeprefix(b"W/") for one in known} & {tag, b"*"}:
+        await reply.head(304, headers)
+        await reply.body(b"", more=False)
+        return
+    await reply.json(200, body, headers)
 
 
 async def count(site: Site, request: Request, reply: AsgiReply) -> None:
     """How many rows `GET /models` would have."""
-    await answer_json(reply, {"data": {"count": len(_filtered(site, request))}})
+    await answer_json(reply, {"data": {"count": len(_selected(site, request))}})
 
 
 async def endpoints(site: Site, request: Request, reply: AsgiReply) -> None:
@@ -105,6 +130,19 @@ async def endpoints(site: Site, request: Request, reply: AsgiReply) -> None:
         "endpoints": rows,
     }
     await answer_json(reply, {"data": data})
+
+
+async def without_retention(site: Site, request: Request, reply: AsgiReply) -> None:
+    """The endpoints of which the operator says that they retain no data."""
+    resources = site.gateway.resources
+    health = resources.health.snapshot(resources.clock_s())
+    rows = [
+        endpoint_row(model, e, resources.providers[e.provider].name, health.of(e))
+        for model in site.gateway.snapshot.models.values()
+        for e in model.endpoints
+        if e.zdr is True
+    ]
+    await answer_json(reply, {"data": rows})
 
 
 async def providers(site: Site, request: Request, reply: AsgiReply) -> None:
@@ -141,7 +179,7 @@ def model_row(model: Model) -> JsonObject:
         "top_provider": {
             "context_length": first.context_tokens,
             "max_completion_tokens": first.max_completion_tokens,
-            "is_moderated": False,
+            "is_moderated": first.is_moderated is True,
         },
         "per_request_limits": None,
         "supported_parameters": sorted(
@@ -165,7 +203,9 @@ def anthropic_list(rows: list[JsonObject], request: Request) -> JsonObject:
         start = ids.index(after) + 1
     if (before := request.query.get("before_id")) in ids:
         end = ids.index(before)
-    page = rows[start:end][: _number(request, "limit", _ANTHROPIC_PAGE)]
+    page = rows[start:end][
+        : whole(request.query, "limit", _ANTHROPIC_PAGE, least=1, most=MOST_ROWS)
+    ]
     data = [
         {
             "type": "model",
@@ -183,43 +223,20 @@ def anthropic_list(rows: list[JsonObject], request: Request) -> JsonObject:
     }
 
 
-def _filtered(site: Site, request: Request, *, default_output: str = "text") -> list[JsonObject]:
-    rows = _rows(site)
-    query = request.query
-    outputs = _words(query, "output_modalities") or {default_output}
-    for name in ("output_modalities", "input_modalities"):
-        if unknown := _words(query, name) - _MODALITIES - {"all"}:
-            raise InvalidRequest(f"{name}: unknown modality {', '.join(sorted(unknown))[:80]}")
-    tests: list[Callable[[JsonObject], bool]] = []
-    if "all" not in outputs:
-        tests.append(lambda row: bool(outputs & set(row["architecture"]["output_modalities"])))
-    if inputs := _words(query, "input_modalities"):
-        tests.append(lambda row: inputs <= set(row["architecture"]["input_modalities"]))
-    if parameters := _words(query, "supported_parameters"):
-        tests.append(lambda row: parameters <= set(row["supported_parameters"]))
-    if region := query.get("region", "").lower():
-        inside = {m.slug for m in _models_in(site, region)}
-        tests.append(lambda row: row["id"] in inside)
-    if wanted := query.get("q", "").lower():
-        tests.append(lambda row: wanted in row["id"] or wanted in row["name"].lower())
-    if window := _number(request, "context", 0):
-        tests.append(lambda row: (row["context_length"] or 0) >= window)
-    return [row for row in rows if all(test(row) for test in tests)]
-
-
-def _models_in(site: Site, region: str) -> Iterator[Model]:
-    for model in site.gateway.snapshot.models.values():
-        if any(e.region == region for e in model.endpoints):
-            yield model
-
-
-def _rows(site: Site) -> list[JsonObject]:
+def _entries(site: Site) -> list[Entry]:
     """All rows, made once per snapshot: nearly every client asks for them at its start."""
     snapshot = site.gateway.snapshot
     kept = site.views.get("models")
     if kept is None or kept[0] is not snapshot:
-        kept = site.views["models"] = (snapshot, [model_row(m) for m in snapshot.models.values()])
+        entries = [_entry(model) for model in snapshot.models.values()]
+        kept = site.views["models"] = (snapshot, entries)
     return kept[1]
+
+
+def _entry(model: Model) -> Entry:
+    row = model_row(model)
+    encoded = dumps(row)
+    return Entry(model=model, row=row, encoded=encoded, seal=sha256(encoded).digest()[:12])
 
 
 def endpoint_row(
@@ -281,7 +298,7 @@ def _percentiles(measured: Percentiles | None, *, scale: int) -> JsonObject | No
 def _architecture(model: Model) -> JsonObject:
     order = ("text", "image", "file", "audio", "video")
     first = model.endpoints[0]
-    inputs = frozenset({"text"}).union(*(e.input_modalities for e in model.endpoints))
+    inputs = frozenset[str]().union(*(e.input_modalities or {"text"} for e in model.endpoints))
     ordered_in = [m for m in order if m in inputs]
     ordered_out = sorted(first.output_modalities, reverse=True)
     return {
@@ -321,19 +338,6 @@ def _rates(prices: Pricing | PriceOverride, *, always: tuple[str, ...]) -> JsonO
     return body
 
 
-def _words(query: Mapping[str, str], name: str) -> set[str]:
-    return {word.strip() for word in query.get(name, "").split(",") if word.strip()}
-
-
-def _number(request: Request, name: str, default: int) -> int:
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if not text.isdigit() or (name == "limit" and not 1 <= int(text) <= 1000):
-        raise InvalidRequest(f"{name}: expected a whole number, got {text[:20]!r}")
-    return int(text)
-
-
 MODELS = Route(method="GET", path="/models", access="key", handler=models)
 OF_USER = Route(method="GET", path="/models/user", access="key", handler=of_user)
 EMBEDDINGS = Route(method="GET", path="/embeddings/models", access="key", handler=embeddings)
@@ -341,3 +345,4 @@ MODEL = Route(method="GET", path="/model/{author}/{slug}", access="key", handler
 COUNT = Route(method="GET", path="/models/count", access="key", handler=count)
 ENDPOINTS = Route(method="GET", path="/models/{slug...}/endpoints", access="key", handler=endpoints)
 PROVIDERS = Route(method="GET", path="/providers", access="key", handler=providers)
+ZDR = Route(method="GET", path="/endpoints/zdr", access="key", handler=without_retention)
