@@ -57,7 +57,7 @@ class Answering:
         self._envelope = envelope
         self._created_ms = created_ms
         self._started_s = resources.clock_s()
-        self._waiting = Waiting(resources.options.deadlines, surface.side, planned, self._started_s)
+        self._waiting = Waiting(resources.deadlines, surface.side, planned, self._started_s)
         self._catalog_version = catalog_version
         self._reservation: Reservation | None = None
         self._attempts: list[AttemptRecord] = []

@@ -6,6 +6,7 @@ only be told inside the body (contract/chat 3 and 4.1).
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -43,19 +44,21 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """How long a client waits in silence: before the head is committed, then between signs.
 
     `first_s` 0 means that nothing is ever sent before the outcome, `every_s` 0
-    that only the head is.
+    that only the head is. After `pulse_s` of silence the sign is one that counts as an
+    event, where the dialect has such; 0 for never.
     """
 
     first_s: float
     every_s: float
+    pulse_s: float = 0
 
 
 class Delivery:
     """One answer on its way out.
 
     `began`: the head has been sent, so the status can no longer change.
-    `headers` go with every outcome, `keep_alive` fills the silences of a stream,
-    `media_type` is that of a good answer which is none.
+    `headers` go with every outcome, `keep_alive` fills the silences of a stream, `pulse`
+    writes what fills the long ones, `media_type` is that of a good answer which is none.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Delivery:
         *,
         stream: bool,
         keep_alive: bytes = KEEP_ALIVE,
+        pulse: Callable[[], bytes] | None = None,
         media_type: bytes = JSON[1],
     ) -> None:
         self.began = False
@@ -76,17 +80,19 @@ class Delivery:
         self._media_type = media_type
         self._filler = keep_alive if stream else WHITESPACE
         self._every_s = patience.every_s
+        self._pulse_s = patience.pulse_s
+        self._write_pulse = pulse if patience.pulse_s > 0 else None
         self._sent = 0
-        self._pulse: asyncio.Task[None] | None = None
+        self._beats: asyncio.Task[None] | None = None
         self._alarm = (
-            alarms.after(patience.first_s, self._start_pulse) if patience.first_s > 0 else None
+            alarms.after(patience.first_s, self._start_beats) if patience.first_s > 0 else None
         )
 
     async def send(self, data: bytes) -> None:
         """Send part of a stream, the head before it if need be."""
+        self._sent += 1
         if not self.began:
             await self._begin()
-        self._sent += 1
         await self._reply.body(data, more=True)
 
     async def finish(self, data: bytes) -> None:
@@ -114,8 +120,8 @@ class Delivery:
         """Stop the keep-alives; needed on every way out."""
         if self._alarm is not None:
             self._alarm.cancel()
-        if self._pulse is not None:
-            self._pulse.cancel()
+        if self._beats is not None:
+            self._beats.cancel()
 
     async def _begin(self, *, length: int | None = None) -> None:
         self.began = True
@@ -125,8 +131,8 @@ class Delivery:
             head.append((b"content-length", b"%d" % length))
         await self._reply.head(200, head)
 
-    def _start_pulse(self) -> None:
-        self._pulse = spawn(self._beat(), name="keep-alive")
+    def _start_beats(self) -> None:
+        self._beats = spawn(self._beat(), name="keep-alive")
 
     async def _beat(self) -> None:
         """Fill silences until cancelled. Whole writes only, so nothing is torn apart."""
@@ -134,11 +140,16 @@ class Delivery:
             if not self.began:
                 await self._begin()
             return
-        seen = self._sent
+        seen, silent_s = self._sent, 0.0
         while True:
-            if seen == self._sent:
+            if seen != self._sent:
+                seen, silent_s = self._sent, 0.0
+            else:
                 if not self.began:
                     await self._begin()
-                await self._reply.body(self._filler, more=True)
-            seen = self._sent
+                sign = self._filler
+                if self._write_pulse is not None and silent_s >= self._pulse_s:
+                    sign, silent_s = self._write_pulse(), 0.0
+                await self._reply.body(sign, more=True)
             await asyncio.sleep(self._every_s)
+            silent_s += self._every_s

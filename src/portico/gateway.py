@@ -13,7 +13,7 @@ import msgspec
 
 from portico.answering import Answering
 from portico.delivery import JSON, Delivery, Patience, Reply
-from portico.dialects import Dialect, Envelope, RequestHead, SideApi
+from portico.dialects import Dialect, Envelope, Progress, RequestHead, SideApi
 from portico.errors import RoutingError
 from portico.explaining import Explained, explained
 from portico.planning import Caller, Drops, Planned, Planner, RoutingRules
@@ -118,12 +118,17 @@ class Gateway:
             planned = _streamed_if_possible(planned, surface.side)
         head, route = planned.head, planned.route
         generation_id = self._ids.new(now_ms, surface.side.id_prefix if surface.side else "gen-")
+        envelope = self._envelope(head, route, generation_id, now_ms)
+        pulse = None
+        if surface.pulse is not None and head.stream:
+            envelope = msgspec.structs.replace(envelope, progress=Progress())
+            pulse = surface.pulse(envelope)
         answering = Answering(
             self.resources,
             call=call,
             surface=surface,
             planned=planned,
-            envelope=self._envelope(head, route, generation_id, now_ms),
+            envelope=envelope,
             created_ms=now_ms,
             catalog_version=self.snapshot.version,
             shared_after_byok=self.planner.rules.shared_after_byok,
@@ -136,6 +141,7 @@ class Gateway:
             self.resources.alarms,
             stream=head.stream,
             keep_alive=surface.keep_alive,
+            pulse=pulse,
             media_type=head.media_type,
         )
         await answering.run(delivery)
@@ -164,7 +170,9 @@ class Gateway:
         if head.media_type != JSON[1]:  # there is no filler that sound would not notice
             return Patience(first_s=0, every_s=0)
         first_s = options.stream_commit_after_s if stream else options.nonstream_keepalive_after_s
-        return Patience(first_s=first_s, every_s=options.keepalive_s)
+        return Patience(
+            first_s=first_s, every_s=options.keepalive_s, pulse_s=options.responses_in_progress_s
+        )
 
 
 def caller_of(call: Call) -> Caller:

@@ -69,7 +69,7 @@ def upstream_request(
     """
     endpoint, access = seen.endpoint, seen.access
     quirks = seen.quirks
-    foreign = seen.dialect is not surface
+    foreign = seen.dialect.name != surface.name
     if endpoint.max_completion_tokens is not None and (foreign or head.max_output_tokens is None):
         quirks = msgspec.structs.replace(quirks, output_limit_tokens=endpoint.max_completion_tokens)
     try:
@@ -114,7 +114,7 @@ def lost_on_the_way(
 
     Between equal dialects that is none: what the endpoint takes decides alone.
     """
-    if surface.side is not None or access.dialect is surface:
+    if surface.side is not None or access.dialect.name == surface.name:
         return frozenset()
     quirks = msgspec.structs.replace(
         access.quirks, output_limit_tokens=endpoint.max_completion_tokens

@@ -1,6 +1,7 @@
 """What one answer is made with: the ports, the providers and the operator's choices."""
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import msgspec
 
@@ -11,6 +12,8 @@ from portico.providers.signing import SCHEMES, Headers, Scheme
 from portico.routing.budget import RetryBudget
 from portico.routing.health import HealthTracker
 from portico.vocabulary import Endpoint, Principal
+
+CodexErrorCodes = Literal["by_originator", "always", "never"]
 
 
 class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +68,9 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     keepalive_s: float = 10.0
     stream_commit_after_s: float = 5.0
     nonstream_keepalive_after_s: float = 20.0
+    responses_in_progress_s: float = 30.0
+    responses_event_lines: bool = False
+    codex_error_codes: CodexErrorCodes = "by_originator"
     default_output_tokens: int = 4096
     max_response_bytes: int = 64 * 1024 * 1024
     deadlines: Deadlines = Deadlines()
@@ -114,3 +120,8 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     now_ms: Callable[[], int]
     clock_s: Callable[[], float]
     alarms: Alarms = msgspec.field(default_factory=Alarms)
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """Those of every attempt."""
+        return self.options.deadlines

@@ -11,6 +11,7 @@ from portico.dialects import (
 from portico.dialects.base import (
     Dialect,
     Envelope,
+    Progress,
     Quirks,
     RawFields,
     RequestHead,
@@ -45,7 +46,7 @@ def request_between(
     Raises:
         InvalidRequest: the conversation cannot be read.
     """
-    if upstream is surface:
+    if upstream.name == surface.name:
         return upstream.upstream_body(head, model, supported, quirks)
     return upstream.encode_request(surface.decode_request(head), model, supported, quirks)
 
@@ -67,7 +68,8 @@ def relay_between(
 def verbatim(upstream: Dialect, surface: Dialect, quirks: Quirks, envelope: Envelope) -> bool:
     """Whether an upstream's answer may reach the client in its own bytes: both speak the
     same, and nothing in it has to be mended or left out."""
-    return upstream is surface and quirks.patch is None and not envelope.exclude_reasoning
+    same = upstream.name == surface.name
+    return same and quirks.patch is None and not envelope.exclude_reasoning
 
 
 __all__ = [
@@ -75,6 +77,7 @@ __all__ = [
     "Dialect",
     "Envelope",
     "PassthroughRelay",
+    "Progress",
     "Quirks",
     "RawFields",
     "RequestHead",

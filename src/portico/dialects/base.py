@@ -27,6 +27,12 @@ PARAMETERS = frozenset(
 """What `supported_parameters` of `GET /models` can name."""
 
 
+class Progress(msgspec.Struct, kw_only=True):
+    """How many events of a stream its client has been sent, whoever wrote them."""
+
+    events: int = 0
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """What the gateway says about an answer, beside the answer itself.
 
@@ -35,6 +41,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     client asked for, `provider` the display name of who answered. `prompt_tokens` is an
     estimate, for dialects that tell it before the upstream has counted. `request` are the
     top-level fields of what the client sent, for dialects whose answers repeat them.
+    `progress` is shared by all attempts and by the signs of life of a dialect that counts
+    its events; None otherwise.
     """
 
     generation_id: str
@@ -46,6 +54,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     exclude_reasoning: bool = False
     prompt_tokens: int = 0
     request: RawFields = {}
+    progress: Progress | None = None
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
@@ -252,6 +261,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     decode_error:     (status, lower-case headers, body) -> UpstreamError
     encode_error:     (error, user id) -> the client's body
     keep_alive:       what a client of a stream is sent while it waits
+    pulse:            Envelope -> a function that writes what its client is sent once it
+                      has waited long, where comments do not count; None: they do
     rewriter:         for streams between equal dialects; None: they pass the hub
     rewrite_response: (a 200 body that `decode_response` took, the request's head,
                       Envelope, Usage, Cost, further top-level fields) -> the body for a
@@ -281,6 +292,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     splitter: Callable[[], Splitter] = SSEParser
     added_text: Callable[[bytes], str | None] | None = None
     keep_alive: bytes = KEEP_ALIVE
+    pulse: Callable[[Envelope], Callable[[], bytes]] | None = None
     rewriter: Callable[[Envelope], Rewriter] | None = None
     rewrite_response: (
         Callable[[bytes, RequestHead, Envelope, Usage | None, Cost | None, JsonObject], bytes]

@@ -52,7 +52,7 @@ def read_body(
         for name in whole:
             loads(fields.get(name, b"null"))
     except msgspec.ValidationError as error:
-        raise InvalidRequest(_explain(error)) from None
+        raise InvalidRequest(explained(error)) from None
     except RecursionError:
         raise too_deep() from None
     except JsonError as error:
@@ -129,8 +129,12 @@ def prompt_bytes(fields: RawFields, names: Iterable[str]) -> bytes:
     return b"".join([bytes(fields[name]) for name in names if name in fields])
 
 
-def _explain(error: msgspec.ValidationError) -> str:
-    """msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role: ...`."""
+def explained(error: msgspec.ValidationError, *, within: str = "") -> str:
+    """msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role: ...`.
+
+    `within` is the path of what was checked, where that is not the whole body.
+    """
     what, _, path = str(error).partition(" - at `$")
-    path = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")).replace("[...]", ".*").lstrip(".")
+    path = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")).replace("[...]", ".*")
+    path = (within + path).lstrip(".")
     return f"{path}: {what}" if path else f"The request body: {what}"

@@ -21,6 +21,11 @@ def object_of(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def list_of(value: object) -> list[Any]:
+    """A list, to look through without a further check; empty for anything else."""
+    return value if isinstance(value, list) else []
+
+
 def members_of(value: msgspec.Raw | None) -> RawFields:
     """The members of an object as exact bytes; empty for anything else."""
     if value is None or bytes(value)[:1] != b"{":

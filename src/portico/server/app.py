@@ -134,6 +134,8 @@ class App:
             method = "GET" if scope["method"] == "HEAD" else scope["method"]
             route, path, parameters = self._route(method, scope["path"])
             dialect = route.dialect
+            if route.manner is not None:
+                dialect = route.manner(self._site, dict(scope["headers"]))
             request = await self._admit(scope, receive, route, path, parameters)
             await route.handler(self._site, request, reply)
         except ClientGone:

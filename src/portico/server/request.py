@@ -76,7 +76,8 @@ Handler = Callable[[Site, Request, AsgiReply], Awaitable[None]]
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One path below the API root. `{name}` matches one segment, `{name...}` the rest of them.
 
-    `access` is not optional: a route says who may use it. `dialect` is that of its errors.
+    `access` is not optional: a route says who may use it. `dialect` is that of its errors,
+    `manner` how it is spoken to a client with such headers, where clients differ.
     """
 
     method: str
@@ -84,6 +85,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     access: Access
     handler: Handler
     dialect: Dialect = DIALECTS["openai_chat"]
+    manner: Callable[[Site, Mapping[bytes, bytes]], Dialect] | None = None
 
 
 async def answer_json(reply: AsgiReply, body: object, *, status: int = 200) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from portico.catalog import EndpointDeclaration, ProviderDeclaration
 from portico.ports import Deadlines
 from portico.providers import Provider
+from portico.resources import CodexErrorCodes
 from portico.routing.budget import RetryPolicy
 from portico.routing.health import HealthPolicy
 from portico.routing.needs import Credential
@@ -99,6 +100,16 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
             inside the stream. 0 for never: a failure before the content
             keeps its status, however late it comes.
         nonstream_keepalive_after_s: likewise for a JSON answer.
+        responses_in_progress_s: seconds of silence in a stream of `/responses` after
+            which the sign of life is a `response.in_progress`: Codex waits for events
+            and does not see comments. 0 for comments only.
+        responses_event_lines: write an `event:` line before each event of
+            `/responses`, as OpenAI does; OpenRouter does not.
+        codex_error_codes: on `/responses`, tell a prompt that is too long, an
+            exhausted limit and a rate limit by the codes that Codex understands,
+            `context_length_exceeded`, `insufficient_quota` and
+            `rate_limit_exceeded`, in the place of OpenRouter's coarser ones:
+            where the header `originator` names Codex, always, or never.
     """
 
     wire_profile: Literal["current", "2025"] = "current"
@@ -106,6 +117,9 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     keepalive_s: SecondsOrNever = 10.0
     stream_commit_after_s: SecondsOrNever = 5.0
     nonstream_keepalive_after_s: SecondsOrNever = 20.0
+    responses_in_progress_s: SecondsOrNever = 30.0
+    responses_event_lines: bool = False
+    codex_error_codes: CodexErrorCodes = "by_originator"
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -88,7 +88,7 @@ def check_grammar(events: list[dict]) -> None:
             assert event["item_id"] == opened["id"]
     if events[-1]["type"] != "response.failed":
         assert opened is None
-        assert events[-1]["response"]["output"] == done
+    assert events[-1]["response"]["output"] == done
     check_deltas(events)
 
 
@@ -108,7 +108,8 @@ def check_deltas(events: list[dict]) -> None:
             texts[place] = texts.get(place, "") + event["delta"]
             pieces[place] += 1
         elif end == "done" and "item" not in event and "part" not in event:
-            said = next(event[n] for n in ("text", "refusal", "arguments", "input") if n in event)
+            members = ("text", "refusal", "arguments", "input", "diff")
+            said = next(event[name] for name in members if name in event)
             assert texts.get(place, "") == said
 
 
@@ -259,6 +260,85 @@ def test_a_call_of_a_tool_in_a_namespace_names_it_apart():
     assert (call["namespace"], call["name"]) == ("docs", "find")
 
 
+def test_a_custom_tool_in_a_namespace_is_called_by_free_text(schemas):
+    space = {"type": "namespace", "name": "files", "description": "F.", "tools": [{"type": "custom", "name": "edit"}]}  # fmt: skip
+
+    events = written(
+        ToolCallStart(index=0, id="c1", name="files__edit"),
+        ToolCallDelta(index=0, arguments='{"input":"+x"}'),
+        request={"tools": [space]},
+    )
+
+    check_grammar(events)
+    (call,) = events[-1]["response"]["output"]
+    assert (call["type"], call["namespace"], call["name"], call["input"]) == (
+        "custom_tool_call", "files", "edit", "+x",
+    )  # fmt: skip
+    assert [problem for event in events for problem in problems(schemas, event)] == []
+
+
+def test_a_tool_that_an_item_brought_is_called_in_its_own_form():
+    brought = {"type": "additional_tools", "tools": [{"type": "custom", "name": "edit"}]}
+
+    events = written(
+        ToolCallStart(index=0, id="c1", name="edit"),
+        ToolCallDelta(index=0, arguments='{"input":"+x"}'),
+        request={"input": [brought]},
+    )
+
+    assert events[-1]["response"]["output"][0]["type"] == "custom_tool_call"
+
+
+EXEC = {"type": "exec", "env": {}, "timeout_ms": None, "working_directory": None, "user": None}
+RUN = {"timeout_ms": None, "max_output_length": None}
+PATCHED = {"type": "update_file", "path": "a.py", "diff": "@@\n-é\n+b\n"}
+GONE = {"type": "delete_file", "path": "a.py"}
+# What a model calls the function with, and what its client is told to do; None: it cannot be told.
+CLIENT_CALLS = [
+    ("local_shell", {"command": ["ls"]}, {"action": {**EXEC, "command": ["ls"]}}),
+    ("local_shell", {"command": "ls | wc"}, {"action": {**EXEC, "command": ["bash", "-lc", "ls | wc"]}}),
+    ("local_shell", {"command": ["ls"], "env": {"A": "b", "C": 1}, "timeout_ms": 9}, {"action": {**EXEC, "command": ["ls"], "env": {"A": "b"}, "timeout_ms": 9}}),
+    ("local_shell", {"command": [1]}, None),
+    ("local_shell", {}, None),
+    ("shell", {"commands": ["ls"], "timeout_ms": 9}, {"action": {**RUN, "commands": ["ls"], "timeout_ms": 9}}),
+    ("shell", {"commands": "ls"}, {"action": {**RUN, "commands": ["ls"]}}),
+    ("shell", {"commands": []}, None),
+    ("apply_patch", PATCHED, {"operation": PATCHED}),
+    ("apply_patch", {**GONE, "diff": ""}, {"operation": GONE}),
+    ("apply_patch", {"type": "create_file", "path": "a.py"}, None),
+    ("apply_patch", {"type": "move_file", "path": "a.py", "diff": ""}, None),
+    ("apply_patch", ["x"], None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "arguments", "told"), CLIENT_CALLS)
+def test_calls_of_shells_and_patches_have_the_form_that_clients_run(kind, arguments, told, schemas):
+    text = json.dumps(arguments)
+    add = {"type": "function", "name": "add", "parameters": {}, "strict": None}
+
+    events = written(
+        ToolCallStart(index=0, id="c1", name=kind),
+        ToolCallDelta(index=0, arguments=text[:5]),
+        ToolCallStart(index=1, id="c2", name="add"),
+        ToolCallDelta(index=0, arguments=text[5:]),
+        ToolCallDelta(index=1, arguments="{}"),
+        request={"tools": [{"type": kind}, add]},
+    )
+
+    check_grammar(events)
+    call, other = events[-1]["response"]["output"]
+    assert (call["call_id"], call["status"], other["name"]) == ("c1", "completed", "add")
+    if told is None:
+        assert (call["type"], call["name"], call["arguments"]) == ("function_call", kind, text)
+    else:
+        assert call["type"] == f"{kind}_call"
+        assert {name: call[name] for name in told} == told
+    if kind != "local_shell":  # whose calls the description has not
+        assert schemas.problems("OutputItems", call) == []
+    if kind == "apply_patch":  # those of the shell it has, but not as the item of an event
+        assert [problem for event in events for problem in problems(schemas, event)] == []
+
+
 @pytest.mark.parametrize(
     "order",
     [
@@ -333,6 +413,31 @@ def test_an_answer_without_content_still_begins_and_ends():
     check_grammar(events)
     assert events[-1]["type"] == "response.incomplete"
     assert events[-1]["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
+
+
+CUT = [
+    ([TextDelta(text="Hel")], "length", ["incomplete"]),
+    ([TextDelta(text="Hel")], "content_filter", ["incomplete"]),
+    ([TextDelta(text="Hel")], "error", ["incomplete"]),
+    ([TextDelta(text="Hel")], "stop", ["completed"]),
+    ([ReasoningDelta(item=Reasoning(text="Hm"))], "length", ["incomplete"]),
+    ([ReasoningDelta(item=Reasoning(text="Hm")), TextDelta(text="Hel")], "length", ["completed", "incomplete"]),
+    ([ToolCallStart(index=0, id="c", name="f"), ToolCallDelta(index=0, arguments='{"a')], "length", ["incomplete"]),
+    ([ToolCallStart(index=0, id="c", name="patch"), ToolCallDelta(index=0, arguments='{"input":"a')], "length", ["incomplete"]),
+    ([ToolCallStart(index=0, id="c", name="f"), ToolCallDelta(index=0, arguments="{}")], "length", ["completed"]),
+    ([ToolCallStart(index=0, id="c", name="f")], "tool_calls", ["completed"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "reason", "statuses"), CUT)
+def test_an_item_that_the_answer_was_cut_off_in_is_not_whole(before, reason, statuses, schemas):
+    events = written(*before, Finish(reason=reason))
+
+    check_grammar(events)
+    response = events[-1]["response"]
+    assert [item["status"] for item in response["output"]] == statuses
+    assert ("error_type" in response) is (reason == "error")
+    assert [problem for event in events for problem in problems(schemas, event)] == []
 
 
 def test_only_the_first_of_several_answers_is_written():

@@ -100,23 +100,104 @@ def test_what_asks_for_nothing_stored_is_taken(fields):
     assert head(**fields).models == ("acme/orca-2",)
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"input": [{"role": "owl", "content": "Hi"}]},
-        {"input": [{"role": "user"}]},
-        {"input": [{"role": "user", "content": [{"text": "no type"}]}]},
-        {"input": [{"role": "user", "content": [{"type": "input_text"}]}]},
-        {"input": [{"type": "function_call", "name": "add"}]},
-        {"input": [{"type": "function_call_output", "output": "x"}]},
-        {"tools": [{"type": "function"}]},
-        {"tools": [{"type": "custom"}]},
-        {"tool_choice": {"mode": "auto"}},
-    ],
+TEXT, CALL = (
+    {"type": "input_text", "text": "x"},
+    {"type": "function_call", "call_id": "c", "name": "f"},
 )
-def test_items_and_tools_that_cannot_be_read_are_the_clients_mistake(fields):
-    with pytest.raises(InvalidRequest, match="input or tools"):
+CUSTOM_CALL = {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": ""}
+OUTPUT = {"type": "function_call_output", "call_id": "c", "output": "x"}
+SHELL_CALL = {"type": "shell_call", "call_id": "c", "action": {"commands": ["ls"]}}
+# What is wrong with the second of two items, and the place that the message begins with.
+ODD_ITEMS = [
+    ({"role": "owl", "content": "Hi"}, ".role:"),
+    ({"role": 5, "content": "Hi"}, ": an item needs"),
+    ({"role": "user"}, ": .*`content`"),
+    ({"role": "user", "content": None}, ".content:"),
+    ({"role": "user", "content": {}}, ".content:"),
+    ({"role": "user", "content": ["Hi"]}, ".content.0:"),
+    ({"role": "user", "content": [TEXT, {"text": "no type"}]}, ".content.1: .*`type`"),
+    ({"role": "user", "content": [TEXT, {"type": 5}]}, ".content.1.type:"),
+    ({"role": "user", "content": [TEXT, {"type": "input_text"}]}, ".content.1: .*`text`"),
+    ({"role": "user", "content": [{"type": "input_text", "text": 5}]}, ".content.0.text:"),
+    ({"role": "user", "content": [{"type": "input_image", "image_url": 5}]}, ".content.0.image_url:"),
+    ({"role": "user", "content": [{"type": "input_file", "file_data": {}}]}, ".content.0.file_data:"),
+    ({"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "x"}}]}, ".content.0.input_audio: .*`format`"),
+    ({"role": "user", "content": [{"type": "input_video"}]}, ".content.0: .*`video_url`"),
+    ({"role": "assistant", "content": 5}, ".content:"),
+    ({"role": "assistant", "content": [{"type": "output_text"}]}, ".content.0: .*`text`"),
+    ({"role": "assistant", "content": [{"type": "refusal"}]}, ".content.0: .*`refusal`"),
+    ({**CALL, "call_id": None}, ".call_id:"),
+    ({**CALL, "name": 5}, ".name:"),
+    ({**CALL, "arguments": 5}, ".arguments:"),
+    ({**CALL, "namespace": []}, ".namespace:"),
+    ({"type": "function_call", "name": "add"}, ": .*`call_id`"),
+    ({**CUSTOM_CALL, "input": {}}, ".input:"),
+    ({**OUTPUT, "call_id": 5}, ".call_id:"),
+    ({**OUTPUT, "output": [{"type": "input_text"}]}, ".output.0: .*`text`"),
+    ({"type": "function_call_output", "output": "x"}, ": .*`call_id`"),
+    ({"type": "function_call_output", "call_id": "x"}, ": .*`output`"),
+    ({"type": "reasoning", "summary": "x"}, ".summary:"),
+    ({"type": "reasoning", "content": [5]}, ".content.0:"),
+    ({"type": "reasoning", "encrypted_content": {}}, ".encrypted_content:"),
+    ({**SHELL_CALL, "action": []}, ".action:"),
+    ({"type": "shell_call", "action": {}}, ": .*`call_id`"),
+    ({"type": "apply_patch_call", "call_id": "c"}, ": .*`operation`"),
+    ({"type": "shell_call_output", "output": []}, ": .*`call_id`"),
+    ({"type": "additional_tools"}, ": .*`tools`"),
+    ({"type": "additional_tools", "tools": [{}]}, ".tools.0: .*`name`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("item", "complaint"), ODD_ITEMS)
+def test_an_item_that_cannot_be_read_is_the_clients_mistake_and_its_place_is_named(item, complaint):
+    with pytest.raises(InvalidRequest, match=rf"^input\.1{complaint}"):
+        decoded(input=[{"role": "user", "content": "Hi"}, item])
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"tools": ["x"]}, "tools.0:"),
+        ({"tools": [ADD, {"type": "function"}]}, "tools.1: .*`name`"),
+        ({"tools": [{**ADD, "name": 5}]}, "tools.0.name:"),
+        ({"tools": [{**ADD, "parameters": "{}"}]}, "tools.0.parameters:"),
+        ({"tools": [{"type": 5}]}, "tools.0.type:"),
+        ({"tools": [{"type": "custom"}]}, "tools.0: .*`name`"),
+        ({"tools": [{**PATCH, "format": "lark"}]}, "tools.0.format:"),
+        ({"tools": [{"type": "namespace", "name": "n"}]}, "tools.0: .*`tools`"),
+        ({"tools": [{"type": "namespace", "name": "n", "tools": [{}]}]}, "tools.0.tools.0: .*`name`"),
+        ({"tool_choice": {"mode": "auto"}}, "tool_choice: .*`type`"),
+        ({"tool_choice": {"type": "allowed_tools", "tools": "x"}}, "tool_choice.tools:"),
+        ({"tools": [ADD], "tool_choice": {"type": "allowed_tools", "tools": [{"name": "x"}]}}, "tool_choice: "),
+        ({"text": {"format": "json"}}, "text.format:"),
+        ({"text": {"format": {"type": 5}}}, "text.format.type:"),
+        ({"text": {"verbosity": 5}}, "text.verbosity:"),
+        ({"reasoning": {"effort": 5}}, "reasoning.effort:"),
+        ({"instructions": ["x"]}, "instructions:"),
+    ],
+)  # fmt: skip
+def test_a_member_of_another_type_is_named_likewise(fields, complaint):
+    with pytest.raises(InvalidRequest, match=f"^{complaint}"):
         decoded(**fields)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"role": "assistant", "content": None},
+        {"role": "assistant"},
+        {"type": "message", "role": "assistant", "content": [], "phase": None},
+        {**CALL, "id": None, "status": None, "arguments": None},
+        {**CALL, "arguments": {"a": 1}},
+        {**OUTPUT, "output": None},
+        {**OUTPUT, "output": {"a": 1}},
+        {**CUSTOM_CALL, "input": None},
+        {"type": "reasoning", "id": None, "summary": None, "content": None, "encrypted_content": None},
+        {"type": "hologram", "content": 5},
+    ],
+)  # fmt: skip
+def test_nulls_and_unknown_items_are_taken(item):
+    decoded(input=[{"role": "user", "content": "Hi"}, item])
 
 
 # --- to an upstream of the same dialect ---------------------------------------------
@@ -335,6 +416,17 @@ def test_a_conversation_reaches_a_chat_upstream_with_its_meaning():
     assert not sent.keys() & {"prompt_cache_key", "metadata", "input", "text"}
 
 
+def test_what_chat_upstreams_know_by_the_same_or_another_name_reaches_them():
+    include = ["message.output_text.logprobs", "reasoning.encrypted_content"]
+
+    sent = chat_upstream(service_tier="flex", include=include, top_logprobs=2)
+
+    assert (sent["service_tier"], sent["logprobs"], sent["top_logprobs"]) == ("flex", True, 2)
+    assert not chat_upstream(service_tier="auto", top_logprobs=2).keys() & {
+        "service_tier", "logprobs", "top_logprobs",
+    }  # fmt: skip
+
+
 def test_parts_of_every_kind_are_read():
     parts = [
         {"type": "input_text", "text": "See:"},
@@ -397,6 +489,89 @@ def test_tools_of_a_namespace_are_functions_with_its_name_for_others():
     assert names == ["docs__find", "docs__read", "add"]
     assert sent["messages"][0]["tool_calls"][0]["function"]["name"] == "docs__find"
     assert (again["tools"], again["input"]) == ([space, ADD], [call])
+
+
+def test_a_custom_tool_in_a_namespace_is_wrapped_as_well():
+    space = {"type": "namespace", "name": "files", "description": "F.", "tools": [PATCH, {"type": "tool_search"}]}  # fmt: skip
+    call = {"type": "custom_tool_call", "call_id": "c1", "name": "apply_patch", "input": "+x", "namespace": "files"}  # fmt: skip
+    fields = {"input": [call, {**OUTPUT, "call_id": "c1"}], "tools": [space]}
+
+    sent = chat_upstream(**fields)
+    again = json.loads(RESPONSES.encode_request(decoded(**fields), "m", frozenset(), Quirks())[0])
+
+    (tool,) = sent["tools"]
+    assert tool["function"]["name"] == "files__apply_patch"
+    assert tool["function"]["parameters"]["required"] == ["input"]
+    assert sent["messages"][0]["tool_calls"][0]["function"] == {
+        "name": "files__apply_patch", "arguments": '{"input":"+x"}',
+    }  # fmt: skip
+    assert (again["tools"], again["input"][0]) == ([space], call)
+
+
+LOCAL_CALL = {
+    "type": "local_shell_call", "id": "lsh_1", "call_id": "c1", "status": "completed",
+    "action": {"type": "exec", "command": ["ls", "-a"], "env": {}, "timeout_ms": None, "working_directory": "/x"},
+}  # fmt: skip
+UPDATE = {"type": "update_file", "path": "a.py", "diff": "@@\n-a\n+b\n"}
+RAN = [{"stdout": "a", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}]
+# A tool, a call of it and its output; then the arguments and the text that others are told.
+CLIENT_TOOLS = {
+    "local_shell": (
+        LOCAL_CALL,
+        {"type": "local_shell_call_output", "id": "lsh_1", "output": "a.py"},
+        {"command": ["ls", "-a"], "working_directory": "/x"},
+        "a.py",
+    ),
+    "shell": (
+        {"type": "shell_call", "call_id": "c1", "action": {"commands": ["ls"], "timeout_ms": 9}},
+        {"type": "shell_call_output", "call_id": "c1", "output": RAN},
+        {"commands": ["ls"], "timeout_ms": 9},
+        json.dumps(RAN, separators=(",", ":")),
+    ),
+    "apply_patch": (
+        {"type": "apply_patch_call", "call_id": "c1", "status": "completed", "operation": UPDATE},
+        {"type": "apply_patch_call_output", "call_id": "c1", "status": "failed", "output": "No."},
+        UPDATE,
+        '{"status":"failed","output":"No."}',
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CLIENT_TOOLS)
+def test_shells_and_patches_are_functions_for_others(kind):
+    call, output, arguments, text = CLIENT_TOOLS[kind]
+    fields = {"input": [call, output], "tools": [{"type": kind}], "tool_choice": {"type": kind}}
+
+    sent = chat_upstream(**fields)
+    again = json.loads(RESPONSES.encode_request(decoded(**fields), "m", frozenset(), Quirks())[0])
+
+    (tool,) = sent["tools"]
+    assert (tool["type"], tool["function"]["name"]) == ("function", kind)
+    assert arguments.keys() <= tool["function"]["parameters"]["properties"].keys()
+    assert sent["tool_choice"] == {"type": "function", "function": {"name": kind}}
+    (called,) = sent["messages"][0]["tool_calls"]
+    assert (called["id"], called["function"]["name"]) == ("c1", kind)
+    assert json.loads(called["function"]["arguments"]) == arguments
+    assert sent["messages"][1] == {"role": "tool", "content": text, "tool_call_id": "c1"}
+    assert again["input"] == [call, output]
+    assert (again["tools"], again["tool_choice"]) == ([{"type": kind}], {"type": kind})
+
+
+def test_a_shell_in_a_container_of_the_provider_is_no_function():
+    with pytest.raises(UpstreamRejected, match="shell"):
+        chat_upstream(tools=[{"type": "shell", "environment": {"type": "container_auto"}}])
+
+
+def test_tools_that_an_item_brings_are_offered_to_others():
+    brought = {"type": "additional_tools", "role": "developer", "tools": [{**ADD, "name": "mul"}, PATCH]}  # fmt: skip
+    fields = {"input": [{"role": "user", "content": "Hi"}, brought], "tools": [ADD]}
+
+    sent = chat_upstream(**fields)
+    again = json.loads(RESPONSES.encode_request(decoded(**fields), "m", frozenset(), Quirks())[0])
+
+    assert [tool["function"]["name"] for tool in sent["tools"]] == ["add", "mul", "apply_patch"]
+    assert sent["messages"] == [{"role": "user", "content": "Hi"}]
+    assert (again["tools"], again["input"]) == ([ADD], fields["input"])
 
 
 def test_only_allowed_tools_are_offered_to_others():

@@ -6,12 +6,12 @@ encoding again is the identity on meaning: a test does it to every recorded
 request.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from portico.dialects.base import PARAMETERS, Quirks, RequestHead
 from portico.dialects.checks import misshapen
-from portico.dialects.fields import raw, rest_of
+from portico.dialects.fields import list_of, raw, rest_of
 from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item
 from portico.dialects.openai_chat.request import GATEWAY_FIELDS, finish_body
 from portico.dialects.plugins import WEB, WEB_SEARCH, check_plugins, is_wanted
@@ -63,6 +63,9 @@ _SEARCHES = frozenset(
 )  # fmt: skip
 """Searches of the Responses API: an offer to the model, without which it answers all the same."""
 _TOOL_FIELDS = frozenset({"type", "function", "cache_control"})
+_TIERS = frozenset({"flex", "priority", "scale"})
+_LOGPROBS = "message.output_text.logprobs"
+"""What a Responses request asks for by it in `include`."""
 
 
 def decode_request(head: RequestHead) -> ChatRequest:
@@ -121,8 +124,7 @@ def encode_request(
         body["tool_choice"] = _encode_tool_choice(request.tool_choice)
     if request.reasoning is not None:
         body["reasoning"] = _encode_wish(request.reasoning)
-    if own:
-        body.update(request.extra or {})
+    body.update((request.extra or {}) if own else _shared_extras(request.extra or {}))
     fields = {name: raw(value) for name, value in body.items()}
     sent = frozenset(fields.keys() & PARAMETERS)
     finished, dropped = finish_body(fields, sent, supported, quirks, stream=request.stream)
@@ -138,6 +140,19 @@ def _searches(head: RequestHead) -> Iterator[Tool]:
     check_plugins(head.fields)
     if is_wanted(head.fields, WEB):
         yield Tool(name=WEB_SEARCH, type=WEB_SEARCH)
+
+
+def _shared_extras(extra: Mapping[str, Any]) -> JsonObject:
+    """What of another dialect's own members this one has as well: the tier of an endpoint, and
+    the log probabilities of the Responses API."""
+    shared: JsonObject = {}
+    if extra.get("service_tier") in _TIERS:
+        shared["service_tier"] = extra["service_tier"]
+    if _LOGPROBS in list_of(extra.get("include")):
+        shared["logprobs"] = True
+        if extra.get("top_logprobs"):
+            shared["top_logprobs"] = extra["top_logprobs"]
+    return shared
 
 
 def _messages(body: JsonObject) -> tuple[Message, ...]:

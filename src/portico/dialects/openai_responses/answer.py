@@ -3,9 +3,11 @@
 import hashlib
 from typing import Any
 
-from portico.dialects.base import Envelope
+from portico.dialects.base import Envelope, RawFields
+from portico.dialects.fields import list_of
+from portico.dialects.openai_responses.client_tools import client_tools_in
 from portico.dialects.openai_responses.custom import custom_names
-from portico.dialects.openai_responses.namespaces import names_within
+from portico.dialects.openai_responses.namespaces import custom_within, names_within
 from portico.jsonio import JsonObject, loads
 
 _DEFAULTS: JsonObject = {
@@ -37,13 +39,17 @@ _DEFAULTS: JsonObject = {
 _TIERS = frozenset({"auto", "default", "fast", "flex", "priority", "scale"})
 _ECHOED = _DEFAULTS.keys() - {"background", "previous_response_id", "store"}
 _SEALED = "reasoning.encrypted_content"
+ADDED_TOOLS = "additional_tools"
+"""The type of items that bring tools."""
+_ADDING = ADDED_TOOLS.encode()
 
 
 class Asked:
     """What of a request its answer repeats or depends on. One instance per answer.
 
-    `custom` are the names of the tools whose calls take free text, `namespaces` the
-    namespace and name of those that have one, by the name that others know them by.
+    By the names that others know tools by: `custom` are those whose calls take free text,
+    `client_tools` the shells and the patch tool, `namespaces` namespace and name of those
+    that have one.
     `sealed` tells that encrypted reasoning was asked for.
     """
 
@@ -57,8 +63,10 @@ class Asked:
         }
         include = loads(fields["include"]) if "include" in fields else None
         self.sealed = isinstance(include, list) and _SEALED in include
-        self.custom = custom_names(self._echo.get("tools"))
-        self.namespaces = names_within(self._echo.get("tools"))
+        tools = [*list_of(self._echo.get("tools")), *_added_tools(fields)]
+        self.custom = custom_names(tools) | custom_within(tools)
+        self.client_tools = {tool.kind: tool for tool in client_tools_in(tools)}
+        self.namespaces = names_within(tools)
         text = self._echo.get("text")
         if isinstance(text, dict):
             self._echo["text"] = {"format": {"type": "text"}, **text}
@@ -98,6 +106,16 @@ class Asked:
         """An id for an item that has none: the same for the same answer and place."""
         seed = f"{self._envelope.generation_id}:{place}"
         return f"{kind}_tmp_{hashlib.sha256(seed.encode()).hexdigest()[:12]}"
+
+
+def _added_tools(fields: RawFields) -> list[Any]:
+    """The tools of items that bring further ones."""
+    sent = fields.get("input", b"")
+    if _ADDING not in bytes(sent):
+        return []
+    items = [item for item in list_of(loads(sent)) if isinstance(item, dict)]
+    adding = [item for item in items if item.get("type") == ADDED_TOOLS]
+    return [tool for item in adding for tool in list_of(item.get("tools"))]
 
 
 def text_part(text: str, annotations: list[Any], logprobs: list[Any]) -> JsonObject:

@@ -3,13 +3,27 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from portico.dialects.base import RequestHead
 from portico.dialects.checks import misshapen
 from portico.dialects.fields import rest_of
+from portico.dialects.openai_responses.answer import ADDED_TOOLS
+from portico.dialects.openai_responses.client_tools import (
+    ITEM,
+    OUTPUTS,
+    called,
+    client_tool,
+    function_for,
+    is_call,
+    output_text,
+)
 from portico.dialects.openai_responses.custom import custom_tool, wrap_input
 from portico.dialects.openai_responses.namespaces import NAMESPACE, functions_of, namespaced
 from portico.dialects.openai_responses.parts import decode_parts
 from portico.dialects.openai_responses.reasoning import FORMAT, decode_item
+from portico.dialects.openai_responses.shapes import check_choice, check_item, check_tool
+from portico.dialects.tool_calls import arguments_text
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import (
@@ -46,12 +60,14 @@ def decode_request(head: RequestHead) -> ChatRequest:
     """Read the whole conversation of a checked request.
 
     Raises:
-        InvalidRequest: an item or a tool is not shaped as its type asks.
+        InvalidRequest: an item or a tool is not shaped as its type asks; the message names
+            its place.
     """
     body = {name: loads(raw) for name, raw in head.fields.items()}
+    _check_shapes(body)
     try:
         messages = (*_instructions(body.get("instructions")), *_messages(body["input"]))
-        tools = tuple(tool for one in body.get("tools") or () for tool in _tools(one))
+        tools = tuple(_all_tools(body))
         choice, tools = _tool_choice(body.get("tool_choice"), tools)
         wish, rest = _wish(body.get("reasoning"))
     except ShapeError as error:
@@ -78,6 +94,30 @@ def decode_request(head: RequestHead) -> ChatRequest:
     )
 
 
+def _check_shapes(body: JsonObject) -> None:
+    items = body["input"]
+    for number, item in enumerate(items if isinstance(items, list) else ()):
+        check_item(item, f"input.{number}")
+        for place, tool in enumerate(item["tools"] if item.get("type") == ADDED_TOOLS else ()):
+            check_tool(tool, f"input.{number}.tools.{place}")
+    for number, tool in enumerate(body.get("tools") or ()):
+        check_tool(tool, f"tools.{number}")
+    check_choice(body.get("tool_choice"))
+
+
+def _all_tools(body: JsonObject) -> Iterator[Tool]:
+    """Those of the request, and those that items bring, which only this dialect adds later."""
+    for tool in body.get("tools") or ():
+        yield from _tools(tool)
+    items = body["input"]
+    for item in items if isinstance(items, list) else ():
+        if item.get("type") == ADDED_TOOLS:
+            for one in item["tools"]:
+                for tool in _tools(one):
+                    extra = {**(tool.extra or {}), ADDED_TOOLS: True}
+                    yield msgspec.structs.replace(tool, extra=extra)
+
+
 def _instructions(text: str | None) -> Iterator[Message]:
     if text:
         yield Message(role="system", parts=decode_parts(text))
@@ -102,6 +142,7 @@ class _Reader:
     def __init__(self) -> None:
         self._messages: list[Message] = []
         self._turn: _Turn | None = None
+        self._call_ids: dict[str, str] = {}  # of shells and patches, by the ids of their items
 
     def add(self, item: JsonObject) -> None:
         kind = item.get("type") or "message"
@@ -111,7 +152,12 @@ class _Reader:
         elif kind in {"function_call_output", "custom_tool_call_output"}:
             self._close()
             self._messages.append(_output(item))
+        elif kind in OUTPUTS:
+            self._close()
+            self._messages.append(self._client_output(item))
         else:
+            if is_call(kind) and item.get("id"):
+                self._call_ids[item["id"]] = item["call_id"]
             if self._turn is None:
                 self._turn = _Turn()
             self._turn.add(kind, item)
@@ -119,6 +165,16 @@ class _Reader:
     def messages(self) -> list[Message]:
         self._close()
         return self._messages
+
+    def _client_output(self, item: JsonObject) -> Message:
+        """Some of these name the call by the id of its item."""
+        named = item.get("call_id") or item["id"]
+        return Message(
+            role="tool",
+            parts=decode_parts(output_text(item)),
+            tool_call_id=self._call_ids.get(named, named),
+            extra={ITEM: item},
+        )
 
     def _close(self) -> None:
         if self._turn is not None:
@@ -143,9 +199,14 @@ class _Turn:
             case "reasoning":
                 self._reasoning.extend(decode_item(item, FORMAT))
             case "function_call":
-                self._calls.append(_call(item, item.get("arguments") or "{}"))
+                self._calls.append(_call(item, arguments_text(item.get("arguments")) or "{}"))
             case "custom_tool_call":
                 self._calls.append(_call(item, wrap_input(item.get("input") or "")))
+            case _ if is_call(kind):
+                name, arguments = called(item)
+                self._calls.append(
+                    ToolCall(id=item["call_id"], name=name, arguments=arguments, extra={ITEM: item})
+                )
             case _:
                 self._others.append(item)
 
@@ -172,8 +233,6 @@ class _Turn:
 
 def _message(item: JsonObject) -> Message:
     role = item["role"]
-    if role not in {"user", "system", "developer"}:
-        raise ValueError(f"no such role: {role}")
     return Message(role=role, parts=decode_parts(item["content"]))
 
 
@@ -205,6 +264,8 @@ def _tool(body: JsonObject) -> Tool:
     kind = body.get("type") or "function"
     if kind == "custom":
         return custom_tool(body)
+    if (known := client_tool(body)) is not None:
+        return function_for(known, body)
     if kind != "function":
         return Tool(
             name=body.get("name") or kind,
@@ -229,11 +290,11 @@ def _tool_choice(
     if isinstance(value, str):
         mode: Any = value if value in _MODES else "auto"
         return ToolChoice(mode=mode), tools
-    if "tools" in value:  # allowed_tools
-        names = {tool.get("name") or tool["type"] for tool in value["tools"]}
+    if allowed := value.get("tools"):  # allowed_tools
+        names = {tool.get("name") or tool.get("type") for tool in allowed}
         left = tuple(tool for tool in tools if tool.name in names)
         if not left:
-            raise ValueError("tool_choice: allowed_tools names none of the tools")
+            raise InvalidRequest("tool_choice: allowed_tools names none of the tools")
         return ToolChoice(mode="required" if value.get("mode") == "required" else "auto"), left
     if name := value.get("name"):
         return ToolChoice(mode="named", name=name), tools

@@ -4,6 +4,9 @@ A failure has three forms: the body of an HTTP error, an `error` event, and a
 response whose status is "failed" (contract/errors-limits 1 and 5).
 """
 
+import re
+from math import ceil
+
 from portico.dialects.failures import classify, provider_message, shown_message
 from portico.dialects.openai_chat.errors import error_object
 from portico.dialects.openai_responses.answer import Asked
@@ -22,6 +25,13 @@ _STATUS = {
     "context_length_exceeded": 400,
 }
 """What the codes of failed responses would have been as a status; images are 400 too."""
+
+_PRECISE = {
+    "context_length_exceeded": "context_length_exceeded",
+    "payment_required": "insufficient_quota",
+}
+"""Codes that Codex acts on: it compacts the conversation, or stops (contract/clients 7)."""
+_SAYS_WHEN = re.compile(r"try again in\s*[\d.]+\s*(?:ms|s)", re.IGNORECASE)
 
 _CODES = {
     "rate_limit_exceeded": "rate_limit_exceeded",
@@ -46,12 +56,18 @@ def error_inside(body: JsonObject) -> UpstreamError:
     return classify(status, {}, {"error": detail or {"message": "the response failed"}})
 
 
-def encode_error(error: GatewayError, user_id: str | None) -> bytes:
-    """Write the error body. A 500 says nothing of the inside."""
+def encode_error(error: GatewayError, user_id: str | None, *, precise: bool = False) -> bytes:
+    """Write the error body. A 500 says nothing of the inside.
+
+    Args:
+        error: what happened.
+        user_id: who asked, if that is known.
+        precise: with the codes that Codex acts on.
+    """
     told = error_object(error)
     metadata = {k: v for k, v in told["metadata"].items() if k != "error_type" and v is not None}
     body: JsonObject = {
-        "error": failure(error),
+        "error": failure(error, precise=precise),
         "metadata": metadata or None,
         "error_type": error.error_type,
     }
@@ -62,17 +78,23 @@ def encode_error(error: GatewayError, user_id: str | None) -> bytes:
     return dumps(body)
 
 
-def failed_response(asked: Asked, error: GatewayError, *, output: list[JsonObject]) -> JsonObject:
+def failed_response(
+    asked: Asked, error: GatewayError, *, output: list[JsonObject], precise: bool
+) -> JsonObject:
     """The response object that ends a stream which failed after it began."""
-    response = asked.response(status="failed", output=output, error=failure(error))
+    told = failure(error, precise=precise)
+    response = asked.response(status="failed", output=output, error=told)
     beside = error.beside if error.status != 500 else {}
     return {**response, "error_type": error.error_type, **beside}
 
 
-def failure(error: GatewayError) -> JsonObject:
+def failure(error: GatewayError, *, precise: bool) -> JsonObject:
     """The `error` member: this dialect's code and a message for a person."""
     kind = error.error_type
-    if error.status == 401:
+    exact = _precise_code(error) if precise else None
+    if exact is not None:
+        code = exact
+    elif error.status == 401:
         code = "invalid_api_key"
     elif "image" in kind:
         code = kind
@@ -81,4 +103,23 @@ def failure(error: GatewayError) -> JsonObject:
         code = _CODES.get(kind, "invalid_prompt" if client_fault else "server_error")
     masked = error.status == 500 or kind == "context_length_exceeded"
     message = shown_message(error) if masked else provider_message(error) or error.message
+    if precise and code == "rate_limit_exceeded":
+        message = _saying_when(message, error)
     return {"code": code, "message": message}
+
+
+def _precise_code(error: GatewayError) -> str | None:
+    """The code that Codex acts on; None if it has none for this failure."""
+    if isinstance(error, UpstreamError) and error.provider_code == "insufficient_quota":
+        return "insufficient_quota"  # waiting does not help, though it came as a rate limit
+    return _PRECISE.get(error.error_type)
+
+
+def _saying_when(message: str, error: GatewayError) -> str:
+    """The message with the seconds to wait, which Codex reads out of it."""
+    if _SAYS_WHEN.search(message):
+        return message
+    wait_s = error.headers.get("Retry-After")
+    if wait_s is None and isinstance(error, UpstreamError) and error.retry_after_s is not None:
+        wait_s = str(max(1, ceil(error.retry_after_s)))
+    return message if wait_s is None else f"{message} Please try again in {wait_s}s."

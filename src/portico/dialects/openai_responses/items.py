@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from portico.dialects.openai_responses.client_tools import ITEM
 from portico.dialects.openai_responses.conversation import OTHER_ITEMS
 from portico.dialects.openai_responses.custom import unwrap_input
 from portico.dialects.openai_responses.namespaces import NAMESPACE, bare
@@ -83,26 +84,31 @@ class Items:
 
     def _call(self, call: ToolCall) -> JsonObject:
         call_id = self._ids.call(call.id)
+        if self._own and isinstance(item := (call.extra or {}).get(ITEM), dict):
+            return item
         extra = {k: v for k, v in (call.extra or {}).items() if self._own and k in _CALL_EXTRAS}
+        name = bare(str(extra[NAMESPACE]), call.name) if NAMESPACE in extra else call.name
         if call.name in self._custom:
             self._free.add(call_id)
             text = unwrap_input(call.arguments)
             return {
                 "type": "custom_tool_call",
                 "call_id": call_id,
-                "name": call.name,
+                "name": name,
                 "input": text,
                 **extra,
             }
         return {
             "type": "function_call",
             "call_id": call_id,
-            "name": bare(str(extra[NAMESPACE]), call.name) if NAMESPACE in extra else call.name,
+            "name": name,
             "arguments": call.arguments,
             **extra,
         }
 
     def _output(self, message: Message) -> JsonObject:
+        if self._own and isinstance(item := (message.extra or {}).get(ITEM), dict):
+            return item
         call_id = self._ids.result(message.tool_call_id or "")
         parts = encode_parts(message.parts, self.dropped)
         texts = [part["text"] for part in parts if part["type"] == "input_text"]

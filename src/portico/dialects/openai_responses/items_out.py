@@ -4,32 +4,20 @@ from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 from portico.dialects.openai_responses.answer import text_part
-from portico.dialects.openai_responses.custom import unwrap_input
+from portico.dialects.openai_responses.feed import Feed
 from portico.dialects.openai_responses.reasoning import Thought, client_item
-from portico.jsonio import JsonError, JsonObject, dumps, loads
+from portico.jsonio import JsonObject, dumps
 from portico.vocabulary import Reasoning
 
 
-class Feed:
-    """Numbers the events of one stream, from 0 and without a gap."""
-
-    def __init__(self) -> None:
-        self._number = 0
-
-    def next(self) -> int:
-        """The number of the event that is about to be written."""
-        number = self._number
-        self._number += 1
-        return number
-
-    def event(self, name: str, /, **fields: Any) -> bytes:
-        """One event."""
-        body = {"type": name, **fields, "sequence_number": self.next()}
-        return b"data: " + dumps(body) + b"\n\n"
-
-
 class OpenItem(Protocol):
-    """An output item that can still grow."""
+    """An output item that can still grow. `end` is the status that it will end with."""
+
+    end: str
+
+    def cut(self) -> None:
+        """Say that the answer ended before the item was whole."""
+        ...
 
     def close(self) -> bytes:
         """Write its end."""
@@ -40,17 +28,22 @@ class OpenItem(Protocol):
         ...
 
 
-class _Item(ABC):
-    """`place` is the item's `output_index`."""
+class Item(ABC):
+    """What all have in common. `place` is the item's `output_index`."""
 
     def __init__(self, feed: Feed, place: int, item_id: str) -> None:
         self.place = place
         self.id = item_id
+        self.end = "completed"
         self._feed = feed
 
     @abstractmethod
     def whole(self, status: str) -> JsonObject:
         """See `OpenItem`."""
+
+    def cut(self) -> None:
+        """See `OpenItem`."""
+        self.end = "incomplete"
 
     def open(self) -> bytes:
         """Write its beginning."""
@@ -63,10 +56,10 @@ class _Item(ABC):
         return self._event(name, item_id=self.id, **fields)
 
     def _done(self) -> bytes:
-        return self._event("output_item.done", item=self.whole("completed"))
+        return self._event("output_item.done", item=self.whole(self.end))
 
 
-class MessageItem(_Item):
+class MessageItem(Item):
     """Text and refusals, each run of one kind a part."""
 
     def __init__(self, feed: Feed, place: int, item_id: str) -> None:
@@ -131,8 +124,9 @@ class MessageItem(_Item):
         place = len(self._parts)
         if kind == "output_text":
             head = {"output_index": self.place, "item_id": self.id, "content_index": place}
-            sample = dumps({"type": "response.output_text.delta", **head, "delta": ""})
-            self._head = b"data: " + sample.removesuffix(b'""}')
+            name = "response.output_text.delta"
+            sample = dumps({"type": name, **head, "delta": ""})
+            self._head = self._feed.lead(name) + sample.removesuffix(b'""}')
             self._tail = b',"logprobs":[],"sequence_number":'
         empty = self._part("")
         return closed + self._within("content_part.added", content_index=place, part=empty)
@@ -159,7 +153,7 @@ class MessageItem(_Item):
         return text_part(text, list(self._annotations), list(self._logprobs))
 
 
-class ReasoningItem(_Item):
+class ReasoningItem(Item):
     """A thought: open text, or a summary in parts, and perhaps a seal.
 
     `sealed`: the client asked for encrypted content.
@@ -234,78 +228,7 @@ class ReasoningItem(_Item):
         return b""
 
 
-class CallItem(_Item):
-    """A call of a function, or of a custom tool whose free text the arguments wrap."""
-
-    def __init__(
-        self,
-        feed: Feed,
-        place: int,
-        item_id: str,
-        *,
-        call_id: str,
-        name: str,
-        custom: bool,
-        namespace: str | None,
-    ) -> None:
-        super().__init__(feed, place, item_id)
-        self._call_id = call_id
-        self._name = name
-        self._custom = custom
-        self._namespace = namespace
-        self._pieces: list[str] = []
-
-    @property
-    def complete(self) -> bool:
-        """Whether the arguments so far are a whole JSON object."""
-        try:
-            return isinstance(loads("".join(self._pieces)), dict)
-        except JsonError:
-            return False
-
-    def whole(self, status: str) -> JsonObject:
-        """The item as it is now."""
-        arguments = "" if status == "in_progress" else "".join(self._pieces)
-        if self._custom:
-            return {
-                "id": self.id,
-                "type": "custom_tool_call",
-                "status": status,
-                "call_id": self._call_id,
-                "name": self._name,
-                "input": unwrap_input(arguments),
-            }
-        return {
-            "id": self.id,
-            "type": "function_call",
-            "status": status,
-            "call_id": self._call_id,
-            "name": self._name,
-            "arguments": arguments,
-            **({} if self._namespace is None else {"namespace": self._namespace}),
-        }
-
-    def arguments(self, fragment: str) -> bytes:
-        """More of the arguments. Free text is written when it is known whole."""
-        self._pieces.append(fragment)
-        if self._custom:
-            return b""
-        return self._within("function_call_arguments.delta", delta=fragment)
-
-    def close(self) -> bytes:
-        """Write its end."""
-        arguments = "".join(self._pieces)
-        if not self._custom:
-            done = self._within(
-                "function_call_arguments.done", name=self._name, arguments=arguments
-            )
-            return done + self._done()
-        text = unwrap_input(arguments)
-        delta = self._within("custom_tool_call_input.delta", delta=text)
-        return delta + self._within("custom_tool_call_input.done", input=text) + self._done()
-
-
-class ReadyItem(_Item):
+class ReadyItem(Item):
     """An item that came whole: what a tool of the provider did, or an image."""
 
     def __init__(self, feed: Feed, place: int, item: JsonObject) -> None:
@@ -321,7 +244,7 @@ class ReadyItem(_Item):
         return self._done()
 
 
-class ImageItem(_Item):
+class ImageItem(Item):
     """A generated image, given as base64."""
 
     def __init__(self, feed: Feed, place: int, item_id: str, data: str) -> None:

@@ -6,6 +6,7 @@ Coding agents group the tools of each server they talk to (contract/other-apis 1
 from collections.abc import Iterator
 from typing import Any
 
+from portico.dialects.openai_responses.custom import CUSTOM, custom_names, custom_tool
 from portico.jsonio import JsonObject
 from portico.vocabulary import Tool
 
@@ -26,16 +27,30 @@ def bare(namespace: str, name: str) -> str:
 
 
 def functions_of(body: JsonObject) -> Iterator[Tool]:
-    """The functions of a namespace; tools of other kinds have no form elsewhere."""
+    """The functions of a namespace, and what stands for its custom tools; tools of other kinds
+    have no form elsewhere."""
     for tool in body["tools"]:
-        if tool.get("type", "function") == "function":
-            yield Tool(
-                name=namespaced(body["name"], tool["name"]),
-                description=tool.get("description"),
-                parameters=tool.get("parameters"),
-                strict=tool.get("strict"),
-                extra={NAMESPACE: body},
-            )
+        kind = tool.get("type", "function")
+        if kind not in {"function", CUSTOM}:
+            continue
+        known = custom_tool(tool) if kind == CUSTOM else None
+        yield Tool(
+            name=namespaced(body["name"], tool["name"]),
+            description=known.description if known else tool.get("description"),
+            parameters=known.parameters if known else tool.get("parameters"),
+            strict=tool.get("strict"),
+            extra={NAMESPACE: body},
+        )
+
+
+def custom_within(tools: Any) -> frozenset[str]:
+    """The names elsewhere of the custom tools in the namespaces of a request."""
+    found: set[str] = set()
+    for body in tools if isinstance(tools, list) else ():
+        if isinstance(body, dict) and body.get("type") == NAMESPACE:
+            names = custom_names(body.get("tools"))
+            found.update(namespaced(str(body.get("name")), name) for name in names)
+    return frozenset(found)
 
 
 def names_within(tools: Any) -> dict[str, tuple[str, str]]:

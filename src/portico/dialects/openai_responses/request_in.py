@@ -56,6 +56,18 @@ class _Reasoning(msgspec.Struct):
     enabled: bool | None = None
 
 
+class _Format(msgspec.Struct):
+    type: str | None = None
+    name: str | None = None
+    schema: JsonObject | None = None
+    strict: bool | None = None
+
+
+class _TextWish(msgspec.Struct):
+    format: _Format | None = None
+    verbosity: str | None = None
+
+
 class _Body(msgspec.Struct):
     """The members this gateway understands, with the types it insists on."""
 
@@ -74,7 +86,7 @@ class _Body(msgspec.Struct):
     tools: list[JsonObject] | None = None
     tool_choice: str | JsonObject | None = None
     parallel_tool_calls: bool | None = None
-    text: JsonObject | None = None
+    text: _TextWish | None = None
     reasoning: _Reasoning | None = None
     include: list[str] | None = None
     store: bool | None = None
@@ -149,17 +161,12 @@ def _parameters(body: _Body) -> frozenset[str]:
     sent = {name for name in _PARAMETERS if getattr(body, name) not in (None, [])}
     if body.max_output_tokens is not None:
         sent.add("max_tokens")
-    text = body.text or {}
-    if _format_type(text) not in {None, "text"}:
-        sent.add("response_format")
-    if text.get("verbosity"):
-        sent.add("verbosity")
+    if (text := body.text) is not None:
+        if text.format is not None and text.format.type not in {None, "text"}:
+            sent.add("response_format")
+        if text.verbosity:
+            sent.add("verbosity")
     return frozenset(sent)
-
-
-def _format_type(text: JsonObject) -> Any:
-    wish = text.get("format")
-    return wish.get("type") if isinstance(wish, dict) else None
 
 
 def _media(items: str | list[JsonObject]) -> Iterator[tuple[str, int]]:

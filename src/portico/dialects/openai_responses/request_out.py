@@ -5,11 +5,12 @@ from typing import Any
 
 from portico.dialects.base import PARAMETERS, Quirks
 from portico.dialects.fields import encoded_body
+from portico.dialects.openai_responses.answer import ADDED_TOOLS
 from portico.dialects.openai_responses.conversation import NATIVE_EXTRAS
 from portico.dialects.openai_responses.custom import CUSTOM, custom_names
 from portico.dialects.openai_responses.families import Family, family_of, known_effort
 from portico.dialects.openai_responses.items import Items
-from portico.dialects.openai_responses.namespaces import NAMESPACE
+from portico.dialects.openai_responses.namespaces import NAMESPACE, custom_within
 from portico.dialects.openai_responses.reasoning import FORMAT
 from portico.errors import UpstreamRejected
 from portico.jsonio import JsonObject
@@ -67,9 +68,12 @@ def encode_request(
     family = family_of(model)
     tools: list[JsonObject] = []
     for tool in request.tools:
+        if own and ADDED_TOOLS in (tool.extra or {}):  # its item says it
+            continue
         if (written := _tool(tool, own=own)) not in tools:  # all of a namespace are one
             tools.append(written)
-    items = Items(format=quirks.reasoning_format or FORMAT, custom=custom_names(tools), own=own)
+    custom = custom_names(tools) | custom_within(tools)
+    items = Items(format=quirks.reasoning_format or FORMAT, custom=custom, own=own)
     items.add(request.messages)
     dropped = items.dropped
     body: JsonObject = {"model": model, "input": items.items}

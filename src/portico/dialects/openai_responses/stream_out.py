@@ -8,13 +8,13 @@ from typing import Any
 
 from portico.dialects.base import Envelope
 from portico.dialects.openai_responses.answer import Asked
+from portico.dialects.openai_responses.calls_out import CallItem, ClientToolItem, CustomCallItem
 from portico.dialects.openai_responses.conversation import OTHER_ITEMS
 from portico.dialects.openai_responses.errors import failed_response
+from portico.dialects.openai_responses.feed import Feed, Manner
 from portico.dialects.openai_responses.finish import encode_status
 from portico.dialects.openai_responses.items import other_items
 from portico.dialects.openai_responses.items_out import (
-    CallItem,
-    Feed,
     ImageItem,
     MessageItem,
     OpenItem,
@@ -43,6 +43,8 @@ from portico.vocabulary import (
 
 _TAKEN = frozenset({"prompt", "output_text", "error_type"})
 """Names that mean something in a response object, beside those that stand in every one."""
+_FAILED = {"code": "server_error", "message": "The provider ended with an error."}
+_USUAL = Manner()
 
 
 class ResponseEncoder:
@@ -51,11 +53,11 @@ class ResponseEncoder:
     Only the first answer is written: the dialect has one.
     """
 
-    def __init__(self, envelope: Envelope) -> None:
+    def __init__(self, envelope: Envelope, manner: Manner = _USUAL) -> None:
         self._asked = Asked(envelope)
         self._hidden = envelope.exclude_reasoning
-        self._feed = Feed()
-        self._began = False
+        self._manner = manner
+        self._feed = Feed(envelope, manner)
         self._output: list[JsonObject] = []
         self._open: OpenItem | None = None
         self._message: MessageItem | None = None  # the open item, if it is a message
@@ -101,17 +103,14 @@ class ResponseEncoder:
 
     def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
         """The end of what is open, the whole response with usage and price, and the terminator."""
-        out = self._begin() + self._close()
+        out = self._begin() + self.finished()
         response = self.response(usage, cost, extra)
         return out + self._feed.event(f"response.{response['status']}", response=response) + DONE
 
     def response(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> JsonObject:
         """The whole response, once everything is closed."""
-        finish = self._finish or Finish(reason="stop")
-        status, incomplete = encode_status(finish.reason)
-        error = None
-        if status == "failed":
-            error = {"code": "server_error", "message": "The provider ended with an error."}
+        status, incomplete = self._ended()
+        error = _FAILED if status == "failed" else None
         response = self._asked.response(
             status=status,
             output=self._output,
@@ -120,26 +119,29 @@ class ResponseEncoder:
             incomplete=incomplete,
             service_tier=self._service_tier,
         )
+        if error is not None:
+            response["error_type"] = "provider_unavailable"
         rest = {k: v for k, v in extra.items() if k not in response and k not in _TAKEN}
         return {**response, **rest}
 
     def error(self, error: GatewayError) -> bytes:
         """A response that failed, and the terminator. What is open stays as it is."""
-        response = failed_response(self._asked, error, output=self._output)
+        precise = self._manner.precise_codes
+        response = failed_response(self._asked, error, output=self._output, precise=precise)
         return self._begin() + self._feed.event("response.failed", response=response) + DONE
 
     def finished(self) -> bytes:
-        """Close what is open, for an answer that is not streamed."""
+        """Close what is open; it was cut off where the answer was not completed."""
+        if self._open is not None and self._ended()[0] != "completed":
+            self._open.cut()
         return self._close()
 
+    def _ended(self) -> tuple[str, JsonObject | None]:
+        finish = self._finish or Finish(reason="stop")
+        return encode_status(finish.reason)
+
     def _begin(self) -> bytes:
-        if self._began:
-            return b""
-        self._began = True
-        response = self._asked.response(status="in_progress", output=[])
-        return self._feed.event("response.created", response=response) + self._feed.event(
-            "response.in_progress", response=response
-        )
+        return self._feed.begin(self._asked)
 
     def _text(self, event: TextDelta) -> bytes:
         logprobs = encode_logprobs(event.logprobs)
@@ -193,16 +195,16 @@ class ResponseEncoder:
     def _opened_call(self, call: "_Call") -> bytes:
         place = len(self._output)
         space, name = self._asked.namespaces.get(call.name, (None, call.name))
-        item = call.item = CallItem(
-            self._feed,
-            place,
-            self._asked.item_id("fc", place),
-            call_id=call.id,
-            name=name,
-            custom=call.name in self._asked.custom,
-            namespace=space,
-        )
-        self._open = item
+        tool = self._asked.client_tools.get(call.name)
+        item: CallItem
+        if tool is not None:
+            item_id = self._asked.item_id(tool.prefix, place)
+            item = ClientToolItem(self._feed, place, item_id, call_id=call.id, tool=tool)
+        else:
+            form = CustomCallItem if call.name in self._asked.custom else CallItem
+            item_id = self._asked.item_id(form.prefix, place)
+            item = form(self._feed, place, item_id, call_id=call.id, name=name, namespace=space)
+        self._open = call.item = item
         out = item.open() + b"".join(map(item.arguments, call.held))
         call.held = []
         return out
@@ -258,7 +260,7 @@ class ResponseEncoder:
         if self._open is None:
             return b""
         out = self._open.close()
-        self._output.append(self._open.whole("completed"))
+        self._output.append(self._open.whole(self._open.end))
         self._open = self._message = None
         return out
 
