@@ -63,7 +63,8 @@ _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _PERCENT = {"max": 95, "xhigh": 95, "high": 80, "medium": 50, "low": 20, "minimal": 10}
 _CLASSIC = {"max": "high", "xhigh": "high", "minimal": "low"}
 """What the levels are to hosts of open models, which know three."""
-_KNOWS_ALL_LEVELS = re.compile(r"(?:^|[/.])(?:gpt-\d|o\d|codex-|gemini)")
+_KNOWS_ALL_LEVELS = re.compile(r"(?:^|[/.])(?:gpt-\d|o\d|codex-|gemini|mistral|magistral)")
+"""Models with more levels or fewer, whose providers say so themselves."""
 _LEAST_BUDGET_TOKENS, _MOST_BUDGET_TOKENS = 1024, 128_000
 _USUAL_OUTPUT_TOKENS = 32_000
 _TRUE = msgspec.Raw(b"true")
