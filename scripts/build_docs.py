@@ -176,7 +176,8 @@ _ALIASES = """## `[aliases]`
 
 Other names for models. A key is the name, its value what it stands for: a slug with any suffixes,
 a family (`~acme/orca-latest`) or a router (`openrouter/auto`). An alias comes before the
-catalogue's own names.
+catalogue's own names. One for a name of Anthropic's clients (`claude-haiku-4-5`) holds for every
+date and spelling of it.
 
 ```toml
 [aliases]

@@ -12,6 +12,7 @@ from random import Random
 import msgspec
 
 from portico.answering import Answering
+from portico.counting import CountBody, Question, provider_count
 from portico.delivery import JSON, Delivery, Patience, Reply
 from portico.dialects import Dialect, Envelope, Progress, RequestHead, SideApi
 from portico.errors import RoutingError
@@ -21,7 +22,7 @@ from portico.requesting import lost_on_the_way
 from portico.resources import Call, Resources, access_to
 from portico.routing import RoutePlan
 from portico.routing.metadata import router_metadata
-from portico.tokens import estimate_tokens
+from portico.tokens import estimate_prompt_tokens, estimate_tokens
 from portico.vocabulary import CatalogSnapshot
 
 _ID_RANDOM = 17
@@ -148,6 +149,28 @@ class Gateway:
         if (answered := answering.answered) is not None:
             candidate, cached_tokens = answered
             self.planner.remember(planned, candidate, cached_tokens=cached_tokens, now_ms=now_ms)
+
+    async def count_tokens(self, call: Call, surface: Dialect, body: CountBody) -> int:
+        """How many tokens the prompt of `call` has: as a provider counts them, else about.
+
+        Raises:
+            InvalidRequest: the body is wrong.
+            UpstreamRejected: a provider says so.
+        """
+        head = surface.read_head(call.body)
+        try:
+            planned = self.planner.plan(
+                head,
+                caller_of(call),
+                now_ms=self.resources.now_ms(),
+                health=self.resources.health.snapshot(self.resources.clock_s()),
+            )
+        except RoutingError:  # too long for every window, say: that is what is asked
+            counted = None
+        else:
+            question = Question(call=call, head=planned.head, surface=surface, body=body)
+            counted = await provider_count(question, planned.route.candidates, self.resources)
+        return counted or estimate_prompt_tokens(head.prompt_bytes, head.media)
 
     def _envelope(
         self, head: RequestHead, route: RoutePlan, generation_id: str, now_ms: int

@@ -157,6 +157,10 @@ class Store(Protocol):
         """
         ...
 
+    def free(self, key_hash: str) -> Reservation:
+        """For what providers do for nothing: nothing is held, and nothing will be booked."""
+        ...
+
     async def settle(
         self,
         reservation: Reservation,

@@ -17,6 +17,7 @@ from portico.seen import Seen
 from portico.vocabulary import Endpoint, Reservation
 
 Headers = tuple[tuple[str, str], ...]
+_BETA = "anthropic-beta"
 
 
 def key_for(candidate: Candidate, access: ProviderAccess, brought: Mapping[str, str]) -> str | None:
@@ -85,7 +86,7 @@ def upstream_request(
         raise UpstreamRejected(error.message) from error
     added: Headers = ()
     if call.forwarded and not foreign:
-        added = tuple(header for header in call.forwarded if header[0] in access.forwards)
+        added = forwarded_to(access, call)
     if surface.side is not None and surface.side.content_type is not None:
         added = (*added, ("Content-Type", surface.side.content_type(body)))
     url = _url(seen, head)
@@ -105,6 +106,19 @@ def upstream_request(
         body=body,
         connect_within_s=options.deadlines.connect_s,
     )
+
+
+def forwarded_to(access: ProviderAccess, call: Call) -> Headers:
+    """The client's headers that a provider of its dialect is sent, without betas unknown there."""
+    headers = ((n, _betas(v, access) if n == _BETA else v) for n, v in call.forwarded)
+    return tuple(header for header in headers if header[0] in access.forwards and header[1])
+
+
+def _betas(value: str, access: ProviderAccess) -> str:
+    known = access.known_betas
+    if known is None:
+        return value
+    return ",".join(beta for beta in map(str.strip, value.split(",")) if beta in known)
 
 
 def lost_on_the_way(

@@ -26,8 +26,9 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     proof for `secret`, where it is the same for every request: never log or show
     them. `keys` are the operator's other secrets by name. `replayed`:
     a recording answers in the provider's place. `forwards` names the headers of a client
-    of the same dialect that are sent on. `side_urls` are those of the APIs beside
-    conversations, by the name of the API, and `side_quirks` what is odd about them. `facts` are what `GET
+    of the same dialect that are sent on, `known_betas` what may stand in `anthropic-beta`.
+    `side_urls` are those of the APIs beside conversations, by the name of the API, and
+    `side_quirks` what is odd about them. `facts` are what `GET
     /providers` tells about it. `others` are the same in dialects that single
     endpoints of it speak, by name.
     """
@@ -45,6 +46,7 @@ class ProviderAccess(msgspec.Struct, frozen=True, kw_only=True):
     quirks: Quirks = Quirks()
     replayed: bool = False
     forwards: frozenset[str] = frozenset()
+    known_betas: frozenset[str] | None = None
     side_urls: Mapping[str, str] = {}
     side_quirks: Mapping[str, Quirks] = {}
     facts: Mapping[str, object] = {}

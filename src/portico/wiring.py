@@ -357,6 +357,7 @@ def provider_access(
         quirks=_quirks(provider),
         replayed=replayed and provider.slug != _SIMULATOR.slug,
         forwards=provider.forwarded_headers,
+        known_betas=provider.known_betas,
         side_urls=provider.side_urls(),
         side_quirks=_side_quirks(provider),
         facts={name: getattr(provider, name) for name in _FACTS},

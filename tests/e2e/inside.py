@@ -30,6 +30,7 @@ HEADERS = {
     "content-length",
     "content-type",
     "date",
+    "etag",
     "retry-after",
     "transfer-encoding",
     "x-accel-buffering",

@@ -28,6 +28,12 @@ def rules(tmp_path: Path, text: str):
     return routing_rules(said, resolve_providers(said, {}))
 
 
+def test_an_alias_for_a_name_of_anthropics_clients_holds_for_every_spelling_of_it(tmp_path):
+    found = rules(tmp_path, '[aliases]\n"claude-haiku-4-5-20251001" = "acme/orca-2"')
+
+    assert found.aliases["anthropic/claude-haiku-4.5"] == "acme/orca-2"
+
+
 def test_without_a_word_nothing_is_restricted(tmp_path):
     found = rules(tmp_path, "")
 

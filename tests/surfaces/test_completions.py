@@ -61,6 +61,76 @@ def test_a_stream_is_text_then_reason_then_usage(site: Site, client):
     assert chunks[-1].usage.cost == pytest.approx((100 + 4 * 5) / 1e6)
 
 
+def test_a_prompt_in_the_place_of_messages_is_answered_with_text(site: Site):
+    body = {"model": "test/chat", "prompt": "Say hello"}
+    site.upstream.play("gpt-test", whole(CHAT_ANSWER))
+    answer = site.post("/v1/chat/completions", body)
+    site.upstream.play("gpt-test", stream(SSE + b"data: [DONE]\n\n"))
+    streamed = site.post("/v1/chat/completions", {**body, "stream": True})
+
+    assert answer.json()["choices"][0]["text"] == "Hello"
+    assert "message" not in answer.json()["choices"][0]
+    data = [line[6:] for line in streamed.text.splitlines() if line.startswith("data: {")]
+    choices = [choice for line in data for choice in json.loads(line)["choices"]]
+    assert "".join(choice["text"] for choice in choices) == "Hello"
+    assert not any("delta" in choice for choice in choices)
+
+
+def test_a_failure_inside_a_stream_is_a_chunk_of_the_same_shape(site: Site):
+    failure = b'data: {"error":{"message":"boom","code":500}}\n\n'
+    site.upstream.play("gpt-test", stream(SSE.split(b"\n\n")[0] + b"\n\n" + failure))
+
+    answer = site.post("/v1/completions", {"model": "test/chat", "prompt": "Hi", "stream": True})
+
+    *_, last, end = [block for block in answer.text.split("\n\n") if block]
+    chunk = json.loads(last[6:])
+    assert end == "data: [DONE]"
+    assert chunk["object"] == "text_completion"
+    assert chunk["error"]["code"] == 502
+    assert chunk["error"]["metadata"]["error_type"] == "provider_unavailable"
+    (choice,) = chunk["choices"]
+    assert (choice["text"], choice["finish_reason"]) == ("", "error")
+
+
+LOGPROBS = {
+    "content": [
+        {"token": "Hel", "logprob": -0.1, "top_logprobs": [{"token": "Hey", "logprob": -2.0}]},
+        {"token": "lo", "logprob": -0.2, "top_logprobs": None},
+    ]
+}
+LISTED = {
+    "tokens": ["Hel", "lo"],
+    "token_logprobs": [-0.1, -0.2],
+    "top_logprobs": [{"Hey": -2.0}, {}],
+    "text_offset": [0, 3],
+}
+
+
+def test_log_probabilities_are_told_as_the_old_lists(site: Site, client):
+    choice = {**CHAT_ANSWER["choices"][0], "logprobs": LOGPROBS}
+    site.upstream.play("gpt-test", whole({**CHAT_ANSWER, "choices": [choice]}))
+
+    answer = client.completions.create(model="test/chat", prompt="Hi", logprobs=1)
+
+    assert answer.choices[0].logprobs.model_dump(exclude_none=True) == LISTED
+
+
+def test_log_probabilities_of_a_stream_count_on(site: Site, client):
+    chunks = [
+        {"choices": [{"index": 0, "delta": {"content": text}, "logprobs": {"content": [token]}}]}
+        for text, token in zip(("Hel", "lo"), LOGPROBS["content"], strict=True)
+    ]
+    sse = b"".join(b"data: " + json.dumps(CHUNK | c).encode() + b"\n\n" for c in chunks)
+    end = b"".join(block + b"\n\n" for block in SSE.split(b"\n\n")[2:4])
+    site.upstream.play("gpt-test", stream(sse + end + b"data: [DONE]\n\n"))
+
+    told = client.completions.create(model="test/chat", prompt="Hi", logprobs=1, stream=True)
+    found = [c.choices[0].logprobs for c in told if c.choices and c.choices[0].logprobs]
+
+    assert [lists.text_offset for lists in found] == [[0], [3]]
+    assert [lists.tokens for lists in found] == [["Hel"], ["lo"]]
+
+
 def test_a_cut_stream_is_an_error(site: Site, client):
     site.upstream.play("gpt-test", stream(SSE.split(b"\n\n")[0] + b"\n\n", cut=True))
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.io
 
 SOURCE = Path(portico.__file__).parent
 OTHERS = {"/messages/count_tokens", "/route/explain"}
-"""Routes with a body that ask nobody."""
+"""Routes with a body that ask nobody for an answer."""
 
 
 def name(route: Route) -> str:
@@ -71,14 +71,19 @@ def playing(site: Site) -> Site:
 
 
 def test_what_reaches_a_provider_goes_through_one_door():
-    """One file outside the transports opens, one starts an answering, one asks for surfaces."""
+    """One file outside the transports opens, one starts an answering, one asks for surfaces.
+
+    Another one opens for what is free: a count of tokens, made of nothing that costs.
+    """
     files = sorted(SOURCE.rglob("*.py"))
     outside = [f for f in files if "transport" not in f.relative_to(SOURCE).parts]
     opening = [f for f in outside if "transport.open(" in f.read_text()]
     answering = [f for f in files if calls(f, "Answering")]
     asking = [f for f in files if "gateway.chat(" in f.read_text()]
 
-    assert [f.name for f in opening] == ["answering.py"]
+    assert [f.name for f in opening] == ["answering.py", "counting.py"]
+    free = [f for f in files if "store.free(" in f.read_text()]
+    assert [f.name for f in free] == ["counting.py"]
     assert [f.relative_to(SOURCE).as_posix() for f in answering] == ["gateway.py"]
     assert [f.relative_to(SOURCE).as_posix() for f in asking] == ["server/surfaces/answering.py"]
 

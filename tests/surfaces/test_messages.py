@@ -212,6 +212,71 @@ def test_refusals_of_the_gateway_are_told_in_this_dialect(site: Site, headers, b
     assert answer.json()["error"]["type"] == kind
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "/v1/messages", 405, "invalid_request_error"),
+        ("POST", "/v1/messages/batches", 404, "not_found_error"),
+        ("POST", "/api/event_logging/batch", 404, "not_found_error"),
+    ],
+)
+def test_what_is_not_here_is_told_to_anthropics_clients_in_their_form(
+    site: Site, method, path, status, kind
+):
+    told = httpx.request(method, site.root + path, headers={"anthropic-version": "2023-06-01"})
+    others = httpx.request(method, site.root + path)
+
+    assert told.status_code == others.status_code == status
+    assert told.json()["error"]["type"] == kind
+    assert others.json()["error"]["code"] == status
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "claude-haiku-4-5",
+        "claude-haiku-4-5-20251001",
+        "claude-haiku-4-5-20251001[1m]",
+        "anthropic/claude-haiku-4.5[1m]",
+        "claude-haiku-4.5",
+        "claude-haiku-4-5-latest",
+    ],
+)
+def test_the_vendors_own_names_of_a_model_mean_it(site: Site, name):
+    site.upstream.play("claude-haiku-4-5", whole(MESSAGE))
+
+    answer = site.post("/v1/messages", {"model": name, "messages": HI})
+
+    assert answer.json()["model"] == CLAUDE
+    assert site.upstream.last.json["max_tokens"] <= 32_000
+
+
+def test_of_two_keys_the_bearer_counts(site: Site):
+    site.upstream.play("claude-haiku-4-5", whole(MESSAGE))
+    keys = [(site.key, "bad"), ("bad", site.key)]
+
+    answers = [
+        httpx.post(
+            site.root + "/v1/messages",
+            json=ask(),
+            headers={"authorization": f"Bearer {bearer}", "x-api-key": other},
+        )
+        for bearer, other in keys
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 401]
+
+
+def test_a_refusal_tells_how_it_was_routed_to_those_who_ask(site: Site):
+    site.upstream.play("claude-limited", whole({"error": {"message": "slow"}}, status=429))
+
+    told = site.post("/v1/messages", ask(model="test/limited"), x_openrouter_metadata="enabled")
+    others = site.post("/v1/messages", ask(model="test/limited"))
+
+    assert told.json()["openrouter_metadata"]["attempt"] == 1
+    assert others.json().keys() == {"type", "error", "request_id"}
+
+
 def test_a_failure_inside_a_stream_is_an_error_event(site: Site, tool_stream):
     first = b"\n\n".join(tool_stream.split(b"\n\n")[:4]) + b"\n\n"
     overloaded = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error",' + (
@@ -287,16 +352,16 @@ def test_a_client_that_hangs_up_is_charged_for_what_came(site: Site, tool_stream
     assert row["total_cost"] > 0
 
 
-def test_tokens_are_counted_without_asking_anybody(site: Site):
+def test_tokens_are_estimated_without_asking_a_provider_of_another_dialect(site: Site):
     site.upstream.arrived.clear()
     before = site.gateway.counts()
 
-    answer = site.post("/v1/messages/count_tokens", {"model": CLAUDE, "messages": HI})
+    answer = site.post("/v1/messages/count_tokens", {"model": "test/chat", "messages": HI})
     longer = site.post(
         "/v1/messages/count_tokens",
-        {"model": CLAUDE, "messages": [{"role": "user", "content": "Hi " * 1000}]},
+        {"model": "test/chat", "messages": [{"role": "user", "content": "Hi " * 1000}]},
     )
-    refused = site.post("/v1/messages/count_tokens", {"model": CLAUDE})
+    refused = site.post("/v1/messages/count_tokens", {"model": "test/chat"})
 
     assert answer.status_code == 200
     assert 1 <= answer.json()["input_tokens"] < 20
@@ -304,3 +369,77 @@ def test_tokens_are_counted_without_asking_anybody(site: Site):
     assert (refused.status_code, refused.json()["type"]) == (400, "error")
     assert site.upstream.arrived == []
     assert site.gateway.counts() == before
+
+
+def test_tokens_are_counted_by_a_provider_of_the_dialect_and_nothing_is_booked(site: Site):
+    site.upstream.play("claude-haiku-4-5", whole({"input_tokens": 4711}))
+    before = site.gateway.counts()
+    tools = b'[ {"name":"t", "input_schema":{"b":1, "a":1.50}} ]'
+    body = (
+        b'{"model":"claude-haiku-4-5","max_tokens":7,"stream":true,"tools":' + tools
+        + b',"messages":[{"role":"user","content":"Hi"}],"provider":{},"session_id":"s"}'
+    )  # fmt: skip
+
+    answer = httpx.post(
+        site.root + "/v1/messages/count_tokens?beta=true",
+        content=body,
+        headers={"x-api-key": site.key, "anthropic-beta": "of-tomorrow"},
+    )
+
+    sent = site.upstream.last
+    assert (answer.status_code, answer.json()) == (200, {"input_tokens": 4711})
+    assert sent.path == "/anthropic/v1/messages/count_tokens"
+    assert sent.headers["x-api-key"] == SECRET
+    assert sent.headers["anthropic-version"] == "2023-06-01"
+    assert sent.headers["anthropic-beta"] == "of-tomorrow"
+    assert tools in sent.body
+    assert sent.json.keys() == {"model", "tools", "messages"}
+    assert site.gateway.counts() == before
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (200, {"tokens": 3}),
+        (200, {"input_tokens": 0}),
+        (200, [1]),
+        (404, {"type": "error", "error": {"type": "not_found_error", "message": "model: x"}}),
+        (401, {"type": "error", "error": {"type": "authentication_error", "message": "no"}}),
+        (429, {"type": "error", "error": {"type": "rate_limit_error", "message": "slow"}}),
+        (529, {"type": "error", "error": {"type": "overloaded_error", "message": "full"}}),
+    ],
+)
+def test_tokens_are_estimated_where_the_provider_does_not_count(site: Site, status, said):
+    site.upstream.play("claude-haiku-4-5", whole(said, status=status))
+
+    answer = site.post("/v1/messages/count_tokens", {"model": CLAUDE, "messages": HI})
+
+    assert answer.status_code == 200
+    assert 1 <= answer.json()["input_tokens"] < 20
+    assert len(site.upstream.arrived) == 1
+
+
+def test_a_count_that_the_provider_refuses_is_refused(site: Site):
+    said = {"type": "error", "error": {"type": "invalid_request_error", "message": "tools.0: no"}}
+    site.upstream.play("claude-haiku-4-5", whole(said, status=400))
+
+    answer = site.post("/v1/messages/count_tokens", {"model": CLAUDE, "messages": HI})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert answer.json()["error"]["message"] == "tools.0: no"
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-api-key": "sk-or-v1-" + "0" * 64}])
+def test_nobody_counts_without_a_key(site: Site, headers):
+    site.upstream.play("claude-haiku-4-5", whole({"input_tokens": 1}))
+
+    answer = httpx.post(
+        site.root + "/v1/messages/count_tokens",
+        json={"model": CLAUDE, "messages": HI},
+        headers=headers,
+    )
+
+    assert answer.status_code == 401
+    assert answer.json()["error"]["type"] == "authentication_error"
+    assert site.upstream.arrived == []

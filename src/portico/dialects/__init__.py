@@ -45,6 +45,7 @@ def request_between(
 
     Raises:
         InvalidRequest: the conversation cannot be read.
+        UpstreamRejected: it cannot be said in the upstream's dialect.
     """
     if upstream.name == surface.name:
         return upstream.upstream_body(head, model, supported, quirks)

@@ -31,7 +31,8 @@ _CONTEXT = re.compile(
     r"maximum context length|context_length_exceeded|context window|prompt is too long"
     r"|maximum prompt length|input token count|too many tokens|input is too long"
     r"|too_many_prompt_tokens|reduce the length of (?:the|your) (?:messages|prompt|input)"
-    r"|exceeds? the (?:available )?context size|larger than the context",
+    r"|exceeds? the (?:available )?context size|larger than the context|exceeds? context limit"
+    r"|longer than the maximum model length",
     re.IGNORECASE,
 )
 _POLICY = re.compile(r"content[_ ](?:policy|filter|management)|moderation|safety system", re.I)

@@ -2,6 +2,19 @@
 
 from portico.vocabulary import Reasoning
 
+_SHARES = {"low": 20, "medium": 50, "high": 80}
+_USUAL_OUTPUT_TOKENS = 32_000
+
+
+def nearest_effort(budget_tokens: float, cap_tokens: float | None) -> str:
+    """The level that is nearest to a budget, of those that every server knows.
+
+    >>> nearest_effort(1_024, 32_000), nearest_effort(31_999, 32_000), nearest_effort(16_000, None)
+    ('low', 'high', 'medium')
+    """
+    share = 100 * budget_tokens / max(1, cap_tokens or _USUAL_OUTPUT_TOKENS)
+    return min(_SHARES, key=lambda level: abs(_SHARES[level] - share))
+
 
 def visible_text(item: Reasoning) -> str | None:
     """What of an item a person may read: its text or its summary."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from portico.errors import StreamBroken
+from portico.jsonio import JsonError, loads
 from portico.vocabulary import ToolCallDelta, ToolCallStart
 
 
@@ -28,6 +29,7 @@ class SerialCalls:
         self._fragment = fragment
         self._end = end
         self._current: ToolCallStart | None = None
+        self._written: list[str] = []  # the arguments of the current one
         self._waiting: dict[int, tuple[ToolCallStart, list[str]]] = {}
 
     @property
@@ -35,13 +37,19 @@ class SerialCalls:
         """Whether a call is open."""
         return self._current is not None
 
+    @property
+    def whole(self) -> bool:
+        """Whether the arguments of all calls that are open or wait are JSON to their end."""
+        waiting = (held for _, held in self._waiting.values())
+        return all(_is_json("".join(text)) for text in (self._written, *waiting))
+
     def start(self, call: ToolCallStart) -> bytes:
         """A call begins: its bytes, or none yet."""
         if self._current is not None:
             self._waiting[call.index] = (call, [])
             return b""
         out = self._begin(call)
-        self._current = call
+        self._current, self._written = call, []
         return out
 
     def arguments(self, event: ToolCallDelta) -> bytes:
@@ -51,6 +59,7 @@ class SerialCalls:
             StreamBroken: the call is not open any more, or never was.
         """
         if self._current is not None and event.index == self._current.index:
+            self._written.append(event.arguments)
             return self._fragment(self._current, event.arguments)
         if event.index not in self._waiting:
             raise StreamBroken("the upstream went back to a tool call after other content")
@@ -66,3 +75,11 @@ class SerialCalls:
             out += [self._fragment(call, text) for text in held]
             out.append(self._end(call))
         return b"".join(out)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        loads(text)
+    except JsonError:
+        return False
+    return True

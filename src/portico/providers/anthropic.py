@@ -10,6 +10,7 @@ PROVIDER = Provider(
     auth="x-api-key",
     key_env=("ANTHROPIC_API_KEY",),
     chat_path="/messages",
+    side_paths={"count_tokens": "/messages/count_tokens"},
     supported_parameters=TOOL_PARAMETERS
     | REASONING_PARAMETERS
     | {

@@ -123,6 +123,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         reasoning_outside_completion: its `completion_tokens` do not contain
             the reasoning tokens.
         forwarded_headers: lower-case names of what clients of the same dialect may add.
+        known_betas: what it knows of what `anthropic-beta` can name; it is sent no other.
+            None: everything.
         side_paths: paths of APIs beside conversations, by their name in `SIDE_PATHS`, where
             they differ from those; "" for one that it does not have. `side_forms` are
             what else is different about them.
@@ -162,6 +164,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_outside_completion: bool = False
     extra_headers: tuple[tuple[str, str], ...] = ()
     forwarded_headers: frozenset[str] = frozenset()
+    known_betas: frozenset[str] | None = None
     side_paths: dict[str, str] = {}
     side_forms: dict[str, SideForm] = {}
     patch_request: RequestPatch | None = None

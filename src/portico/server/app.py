@@ -141,6 +141,8 @@ class App:
         except ClientGone:
             return
         except GatewayError as error:
+            if request is None and isinstance(error, NotFound | MethodNotAllowed):
+                dialect = _of_client(scope)
             await _refuse(reply, dialect, error, request.principal if request else None)
         except Exception:  # noqa: BLE001  # the outermost boundary: a bug becomes a 500 and a log line
             _log.exception("%s %s failed", scope["method"], scope["path"])
@@ -188,6 +190,12 @@ class App:
             scope=scope,
             receive=receive,
         )
+
+
+def _of_client(scope: Scope) -> Dialect:
+    """The dialect of a client whose path says nothing: one of Anthropic's API tells its version."""
+    told = any(name == b"anthropic-version" for name, _ in scope["headers"])
+    return DIALECTS["anthropic_messages"] if told else _PLAIN
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -1,5 +1,6 @@
 """The settings as routing takes them."""
 
+from portico.dialects.anthropic_messages import slug_of
 from portico.planning import RoutingRules
 from portico.routing.needs import Restrictions
 from portico.settings.records import ResolvedProviders, Settings
@@ -17,7 +18,7 @@ def routing_rules(settings: Settings, resolved: ResolvedProviders) -> RoutingRul
         data_region=said.data_region,
     )
     return RoutingRules(
-        aliases=settings.aliases,
+        aliases={slug_of(name): of for name, of in settings.aliases.items()} | settings.aliases,
         routers=settings.router,
         restrictions=() if own == Restrictions() else (own,),
         credentials=resolved.credentials,

@@ -168,6 +168,10 @@ class SqliteStore:
         operation = Reserve(loop.create_future(), loop.time(), hold)
         return cast(Reservation, await self._submit(loop, operation))
 
+    def free(self, key_hash: str) -> Reservation:
+        """For what providers do for nothing: nothing is held, and nothing will be booked."""
+        return Reservation(generation_id="", key_hash=key_hash, amount_picousd=0)
+
     async def settle(
         self,
         reservation: Reservation,

@@ -335,6 +335,118 @@ def test_clients_are_told_in_their_own_form(error, kind):
     assert body["error"]["error_type"] == error.error_type
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "invalid_request_error"),
+        (401, "authentication_error"),
+        (402, "billing_error"),
+        (403, "permission_error"),
+        (404, "not_found_error"),
+        (405, "invalid_request_error"),
+        (408, "timeout_error"),
+        (409, "invalid_request_error"),
+        (413, "request_too_large"),
+        (422, "invalid_request_error"),
+        (429, "rate_limit_error"),
+        (500, "api_error"),
+        (502, "api_error"),
+        (503, "overloaded_error"),
+        (504, "timeout_error"),
+        (529, "overloaded_error"),
+    ],
+)
+def test_every_status_has_the_vendors_type(status, kind):
+    error = UpstreamError("It failed.")
+    error.status = status
+
+    assert json.loads(MESSAGES.encode_error(error, None))["error"]["type"] == kind
+
+
+TOO_LONG = "prompt is too long: 9001 tokens > 8192 maximum"
+TOO_MUCH = "input length and `max_tokens` exceed context limit: 8000 + 1000 > 8192"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (TOO_LONG, TOO_LONG),
+        (f"ValidationException: {TOO_LONG}", TOO_LONG),
+        (f"{TOO_MUCH}, decrease input length", f"{TOO_MUCH}, decrease"),
+        (
+            "This endpoint's maximum context length is 8192 tokens. However, you requested about "
+            "9000 tokens (8000 of input, 1000 in the output).",
+            TOO_MUCH,
+        ),
+        (
+            "This endpoint's maximum context length is 8192 tokens. However, you requested about "
+            "9000 tokens (8000 of text input, 1000 in the output). Reduce either.",
+            TOO_MUCH,
+        ),
+        (
+            "This endpoint's maximum context length is 8192 tokens. However, you requested about "
+            "9001 tokens (9001 of text input). Please reduce the length of either one.",
+            TOO_LONG,
+        ),
+        (
+            "This model's maximum context length is 8192 tokens. However, your messages resulted "
+            "in 9001 tokens. Please reduce the length of the messages.",
+            TOO_LONG,
+        ),
+        (
+            "This model's maximum context length is 8192 tokens. However, you requested 9000 "
+            "tokens (8000 in the messages, 1000 in the completion).",
+            TOO_MUCH,
+        ),
+        (
+            "This model's maximum context length is 8192 tokens. However, you requested 9100 "
+            "tokens (8000 in the messages, 100 in the functions, 1000 in the completion).",
+            TOO_MUCH,
+        ),
+        (
+            "'max_tokens' is too large: 1000. This model's maximum context length is 8192 tokens "
+            "and your request has 8000 input tokens (1000 > 8192 - 8000).",
+            TOO_MUCH,
+        ),
+        (
+            "The input token count (9001) exceeds the maximum number of tokens allowed (8192).",
+            TOO_LONG,
+        ),
+        ("The input token count is 9001 but model only supports up to 8192", TOO_LONG),
+        (
+            "This model's maximum prompt length is 8192 but the request contains 9001 tokens.",
+            TOO_LONG,
+        ),
+        (
+            "Prompt contains 9001 tokens and 0 draft tokens, too large for model with 8192 "
+            "maximum context length",
+            TOO_LONG,
+        ),
+        (
+            "too many tokens: total number of tokens in the prompt cannot exceed 8192 - "
+            "received 9001. Try using a shorter prompt.",
+            TOO_LONG,
+        ),
+        (
+            "The decoder prompt (length 9001) is longer than the maximum model length of 8192.",
+            TOO_LONG,
+        ),
+        ("request (9001 tokens) exceeds the available context size (8192 tokens)", TOO_LONG),
+        ("Your input exceeds the context window of this model.", "prompt is too long. "),
+        ("Input is too long for requested model.", "prompt is too long. "),
+    ],
+)
+def test_whoever_says_it_an_overflow_is_told_in_the_vendors_words(said, told):
+    body = json.dumps({"error": {"message": said, "type": "invalid_request_error"}}).encode()
+    failure = CHAT.decode_error(400, {}, body)
+
+    told_so = json.loads(MESSAGES.encode_error(failure, None))["error"]
+
+    assert failure.error_type == told_so["error_type"] == "context_length_exceeded"
+    assert told_so["type"] == "invalid_request_error"
+    assert told_so["message"].startswith(told)
+
+
 def test_nothing_of_the_inside_is_told():
     error = UpstreamError("a stack trace")
     error.status = 500

@@ -5,7 +5,12 @@ Also the language of Claude on other clouds and of several vendors' second APIs.
 
 from portico.dialects.anthropic_messages.conversation import decode_request
 from portico.dialects.anthropic_messages.errors import decode_error, encode_error
-from portico.dialects.anthropic_messages.request_in import read_head, upstream_body
+from portico.dialects.anthropic_messages.request_in import (
+    count_body,
+    read_head,
+    slug_of,
+    upstream_body,
+)
 from portico.dialects.anthropic_messages.request_out import encode_request
 from portico.dialects.anthropic_messages.response import decode_response, encode_response
 from portico.dialects.anthropic_messages.stream_in import MessageDecoder
@@ -31,3 +36,5 @@ DIALECT = Dialect(
     rewriter=MessageRewriter,
     rewrite_response=rewrite_response,
 )
+
+__all__ = ["DIALECT", "count_body", "slug_of"]

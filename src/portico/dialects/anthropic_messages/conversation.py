@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from portico.dialects.anthropic_messages.media import decode_document, decode_image
+from portico.dialects.anthropic_messages.portable import parts_of, parts_of_block
 from portico.dialects.anthropic_messages.request_out import NATIVE_EXTRAS
+from portico.dialects.anthropic_messages.shapes import check_block, check_tool, check_wishes
 from portico.dialects.anthropic_messages.thinking import decode_block
 from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
 from portico.dialects.base import RequestHead
 from portico.dialects.checks import misshapen
 from portico.dialects.fields import rest_of
-from portico.errors import InvalidRequest
+from portico.errors import InvalidRequest, UpstreamRejected
 from portico.jsonio import JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import (
     ChatRequest,
@@ -19,12 +20,12 @@ from portico.vocabulary import (
     Part,
     Reasoning,
     ReasoningWish,
-    Text,
     Tool,
     ToolCall,
     ToolChoice,
-    Unknown,
 )
+
+Blocks = Sequence[tuple[int, JsonObject]]
 
 _EXTRAS = frozenset({*NATIVE_EXTRAS, "service_tier"})
 _TOOL_FIELDS = frozenset({"type", "name", "description", "input_schema", "strict", "cache_control"})
@@ -33,15 +34,20 @@ _ADAPTIVE_EFFORT = "high"  # what the API does when thinking is adaptive and no 
 
 
 def decode_request(head: RequestHead) -> ChatRequest:
-    """Read the whole conversation of a checked request.
+    """Read the whole conversation of a checked request, for an upstream of another dialect.
 
     Raises:
-        InvalidRequest: a block or a tool is not shaped as its type asks.
+        InvalidRequest: a block or a tool is not shaped as its type asks; the message
+            begins with its path.
+        UpstreamRejected: no other API can be told of one.
     """
     body = {name: loads(raw) for name, raw in head.fields.items()}
+    check_wishes(body)
+    if body.get("mcp_servers"):
+        raise UpstreamRejected("mcp_servers: no API but Anthropic's own connects to them")
     try:
         messages = (*_system(body.get("system")), *_messages(body["messages"]))
-        tools = tuple(_tool(tool) for tool in body.get("tools") or ())
+        tools = tuple(_tools(body.get("tools") or ()))
         choice = _tool_choice(body.get("tool_choice"))
     except ShapeError as error:
         raise InvalidRequest(f"messages or tools cannot be read: {misshapen(error)}") from None
@@ -72,61 +78,82 @@ def decode_request(head: RequestHead) -> ChatRequest:
 
 def _system(system: Any) -> Iterator[Message]:
     if system:
-        yield Message(role="system", parts=tuple(_parts(system)))
+        yield Message(role="system", parts=tuple(parts_of(system, "system")))
 
 
-def _messages(messages: Sequence[JsonObject]) -> Iterator[Message]:
-    for message in messages:
-        content = message["content"]
+def _messages(messages: Sequence[JsonObject]) -> list[Message]:
+    """The turns; a summary of the conversation stands for all that was said before it."""
+    read: list[Message] = []
+    for number, message in enumerate(messages):
+        where = f"messages.{number}.content"
+        blocks = _numbered(message["content"])
+        at = max((n for n, block in blocks if _is_summary(block)), default=None)
+        if at is not None:
+            summary = tuple(parts_of_block(blocks[at][1], f"{where}.{at}"))
+            read = [earlier for earlier in read if earlier.role == "system"]
+            read.append(Message(role="user", parts=summary))
+            blocks = blocks[at + 1 :]
+            if not blocks:
+                continue
         if message["role"] == "assistant":
-            yield _assistant(content)
+            read.append(_assistant(blocks, where))
         elif message["role"] == "system":
-            yield Message(role="system", parts=tuple(_parts(content)))
+            read.append(Message(role="system", parts=_parts(blocks, where)))
         else:
-            yield from _user(content)
+            read.extend(_user(blocks, where))
+    return read
 
 
-def _user(content: Any) -> Iterator[Message]:
-    """A turn of a user: each tool result is a message of its own, before the rest."""
+def _numbered(content: str | Sequence[JsonObject]) -> Blocks:
     if isinstance(content, str):
-        yield Message(role="user", parts=(Text(text=content),))
-        return
+        content = [{"type": "text", "text": content}]
+    return list(enumerate(content))
+
+
+def _is_summary(block: JsonObject) -> bool:
+    return block.get("type") == "compaction" and block.get("content") is not None
+
+
+def _user(blocks: Blocks, where: str) -> Iterator[Message]:
+    """A turn of a user: each tool result is a message of its own, before the rest."""
     rest = []
-    for block in content:
-        if block["type"] == "tool_result":
-            yield _result(block)
+    for number, block in blocks:
+        if block.get("type") == "tool_result":
+            yield _result(block, f"{where}.{number}")
         else:
-            rest.append(block)
-    if rest:
-        yield Message(role="user", parts=tuple(_parts(rest)))
+            rest.append((number, block))
+    if rest or not blocks:
+        yield Message(role="user", parts=_parts(rest, where))
 
 
-def _result(block: JsonObject) -> Message:
+def _result(block: JsonObject, where: str) -> Message:
+    check_block(block, where)
     return Message(
         role="tool",
-        parts=tuple(_parts(block.get("content") or "")),
+        parts=tuple(parts_of(block.get("content") or "", f"{where}.content")),
         tool_call_id=block["tool_use_id"],
         cache_control=block.get("cache_control"),
         extra={"is_error": True} if block.get("is_error") else None,
     )
 
 
-def _assistant(content: Any) -> Message:
-    if isinstance(content, str):
-        return Message(role="assistant", parts=(Text(text=content),))
+def _assistant(blocks: Blocks, where: str) -> Message:
     reasoning: list[Reasoning] = []
     calls: list[ToolCall] = []
     parts: list[Part] = []
     others: list[JsonObject] = []
-    for block in content:
-        match block["type"]:
+    for number, block in blocks:
+        place = f"{where}.{number}"
+        match check_block(block, place):
             case "thinking" | "redacted_thinking":
                 if (item := decode_block(block)) is not None:
                     reasoning.append(item)
             case "tool_use":
                 calls.append(_call(block))
-            case "text" | "image" | "document":
-                parts.extend(_parts([block]))
+            case "text" | "image" | "document" | "search_result":
+                parts.extend(parts_of_block(block, place))
+            case "tool_result":
+                raise InvalidRequest(f"{place}: results of tools belong into a user's turn")
             case _:
                 others.append(block)
     return Message(
@@ -148,26 +175,18 @@ def _call(block: JsonObject) -> ToolCall:
     )
 
 
-def _parts(content: str | Sequence[JsonObject]) -> Iterator[Part]:
-    if isinstance(content, str):
-        if content:
-            yield Text(text=content)
-        return
-    for block in content:
-        yield _part(block)
+def _parts(blocks: Blocks, where: str) -> tuple[Part, ...]:
+    return tuple(
+        part for number, block in blocks for part in parts_of_block(block, f"{where}.{number}")
+    )
 
 
-def _part(block: JsonObject) -> Part:
-    """One block; documents that say more than a file does stay as they are."""
-    kind = block["type"]
-    part: Part | None = None
-    if kind == "text" and not block.get("citations"):
-        part = Text(text=block["text"], cache_control=block.get("cache_control"))
-    elif kind == "image":
-        part = decode_image(block)
-    elif kind == "document" and not (block.get("citations") or block.get("context")):
-        part = decode_document(block)
-    return part if part is not None else Unknown(type=str(kind), fields=block)
+def _tools(tools: Sequence[JsonObject]) -> Iterator[Tool]:
+    """The tools, without the search among them: where it is not known, all are told at once."""
+    for number, tool in enumerate(tools):
+        check_tool(tool, f"tools.{number}")
+        if not str(tool.get("type")).startswith("tool_search_tool_"):
+            yield _tool(tool)
 
 
 def _tool(body: JsonObject) -> Tool:

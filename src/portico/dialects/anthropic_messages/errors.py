@@ -1,9 +1,9 @@
 """Failures of the Messages API: what a provider says, and what its clients are told."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from portico.dialects.anthropic_messages.overflow import overflow_words
 from portico.dialects.failures import (
     classify,
     parsed_error,
@@ -25,10 +25,10 @@ _STATUS = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-_TOO_LONG = re.compile(
-    r"maximum context length is (\d+) tokens\. .*\((\d+) of input, (\d+) in the output\)"
-)
-_TYPES = {status: name for name, status in _STATUS.items()} | {503: "overloaded_error"}
+_TYPES = {status: name for name, status in _STATUS.items()} | {
+    408: "timeout_error",
+    503: "overloaded_error",
+}
 
 
 def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
@@ -49,7 +49,7 @@ def error_inside(body: JsonObject) -> UpstreamError:
 
 def encode_error(error: GatewayError, user_id: str | None) -> bytes:
     """Write the error body; it has no place for the user. A 500 says nothing of the inside."""
-    return dumps(error_body(error))
+    return dumps({**error_body(error), **(error.beside if error.status != 500 else {})})
 
 
 def error_body(error: GatewayError) -> JsonObject:
@@ -66,15 +66,8 @@ def _said(error: GatewayError) -> str:
     """What happened, in the vendor's own words where its clients act on them."""
     if error.status == 500:
         return shown_message(error)
-    too_long = _TOO_LONG.search(error.message)
-    if error.error_type == "context_length_exceeded" and too_long:
-        window, prompt, output = map(int, too_long.groups())
-        if prompt > window:
-            return f"prompt is too long: {prompt} tokens > {window} maximum"
-        return (
-            "input length and `max_tokens` exceed context limit: "
-            f"{prompt} + {output} > {window}, decrease input length or `max_tokens` and try again"
-        )
+    if error.error_type == "context_length_exceeded":
+        return overflow_words(error.message)
     return provider_message(error) or error.message
 
 

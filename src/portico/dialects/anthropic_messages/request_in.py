@@ -12,9 +12,9 @@ import msgspec
 
 from portico.dialects.anthropic_messages.families import family_of
 from portico.dialects.anthropic_messages.thinking import FOREIGN, is_foreign
-from portico.dialects.base import Quirks, RequestHead
+from portico.dialects.base import Quirks, RawFields, RequestHead
 from portico.dialects.checks import asked_models, check_session_id, prompt_bytes, read_body
-from portico.dialects.fields import finished_body, raw
+from portico.dialects.fields import finished_body, object_of, raw
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, dumps, loads
 
@@ -35,9 +35,17 @@ _NAMES = {
 """Members of this dialect and the parameters of listings that they are."""
 
 _KEPT = frozenset({"max_tokens", "reasoning"})
+_MOST_UNASKED_TOKENS = 32_000  # of output, where the client sets no limit
+_NO_PROMPT = (
+    "max_tokens", "stream", "temperature", "top_p", "top_k", "stop_sequences", "metadata",
+    "service_tier", "container", "inference_geo",
+)  # fmt: skip
+"""Members that the count of tokens does not take."""
+
 _PROMPT_FIELDS = ("system", "messages", "tools", "output_config")
 _MODALITY = {"image": "image", "document": "file"}
 _DATE = re.compile(r"(?:-latest|-20\d{6})$|\[[0-9a-z]+\]$")
+_WINDOW = re.compile(r"\[[0-9a-z]+\]$")
 _VERSION = re.compile(r"(?<=-)(\d{1,2})-(\d{1,2})(?=-|$)")
 _MARKS = (FOREIGN.encode(), b'"signature":""', b'"signature": ""')
 
@@ -47,7 +55,7 @@ class _Message(msgspec.Struct):
     content: str | list[JsonObject]
 
 
-class _Fallback(msgspec.Struct):
+class _Fallback(msgspec.Struct, forbid_unknown_fields=True):
     model: str
 
 
@@ -125,10 +133,12 @@ def slug_of(name: str) -> str:
 
     >>> slug_of("claude-sonnet-4-5-20250929"), slug_of("claude-3-5-haiku-latest")
     ('anthropic/claude-sonnet-4.5', 'anthropic/claude-3.5-haiku')
-    >>> slug_of("claude-opus-4-8[1m]"), slug_of("acme/orca-2")
+    >>> slug_of("claude-opus-4-8[1m]"), slug_of("acme/orca-2[1m]")
     ('anthropic/claude-opus-4.8', 'acme/orca-2')
     """
-    if "/" in name or not name.startswith("claude-"):
+    if "/" in name:
+        return _WINDOW.sub("", name)
+    if not name.startswith("claude-"):
         return name
     bare = name
     while (shorter := _DATE.sub("", bare)) != bare:
@@ -147,7 +157,7 @@ def _parameters(body: _Body) -> frozenset[str]:
 
 
 def _media(messages: list[_Message]) -> tuple[tuple[str, int], ...]:
-    """Modality and size in bytes of every block that is not text."""
+    """Modality and size in bytes of every block that is neither text nor a document of text."""
     found: list[tuple[str, int]] = []
     for message in messages:
         blocks: list[Any] = list(message.content) if isinstance(message.content, list) else []
@@ -156,8 +166,12 @@ def _media(messages: list[_Message]) -> tuple[tuple[str, int], ...]:
             if not isinstance(block, dict):
                 continue
             kind = block.get("type")
-            if kind == "tool_result" and isinstance(block.get("content"), list):
-                blocks = [*block["content"], *blocks]
+            inner = block if kind == "tool_result" else object_of(block.get("source"))
+            if kind == "tool_result" or inner.get("type") == "content":
+                content = inner.get("content")
+                blocks = [*(content if isinstance(content, list) else ()), *blocks]
+            elif inner.get("type") == "text":
+                continue
             elif isinstance(kind, str) and kind in _MODALITY:
                 found.append((_MODALITY[kind], len(dumps(block))))
     return tuple(found)
@@ -167,6 +181,25 @@ def upstream_body(
     head: RequestHead, model: str, supported: frozenset[str], quirks: Quirks
 ) -> tuple[bytes, frozenset[str]]:
     """The body for an upstream of this dialect, and what had to be dropped."""
+    fields, dropped = _fields_for(head, model, supported)
+    if head.max_output_tokens is None:
+        limit = quirks.output_limit_tokens or family_of(model).output_tokens
+        fields["max_tokens"] = raw(min(limit, _MOST_UNASKED_TOKENS))
+    return finished_body(fields, quirks), dropped
+
+
+def count_body(head: RequestHead, model: str, supported: frozenset[str], quirks: Quirks) -> bytes:
+    """The body that asks an upstream of this dialect how many tokens the prompt has."""
+    fields, _ = _fields_for(head, model, supported)
+    for name in _NO_PROMPT:
+        fields.pop(name, None)
+    return finished_body(fields, quirks)
+
+
+def _fields_for(
+    head: RequestHead, model: str, supported: frozenset[str]
+) -> tuple[RawFields, frozenset[str]]:
+    """The client's own members, without the gateway's and what had to be dropped."""
     fields = dict(head.fields)
     user = fields.get("user")
     for name in _GATEWAY_FIELDS:
@@ -174,9 +207,6 @@ def upstream_body(
     fields["model"] = raw(model)
     if user is not None and "metadata" not in fields:
         fields["metadata"] = raw({"user_id": head.user})
-    if head.max_output_tokens is None:
-        limit = quirks.output_limit_tokens or family_of(model).output_tokens
-        fields["max_tokens"] = raw(limit)
     dropped = (head.parameters & frozenset(_NAMES.values())) - supported - _KEPT
     dropped = dropped if supported else frozenset()
     for native, name in _NAMES.items():
@@ -184,7 +214,7 @@ def upstream_body(
             fields.pop(native, None)
     if any(mark in bytes(fields["messages"]) for mark in _MARKS):
         fields["messages"] = raw(_without_foreign_thinking(loads(fields["messages"])))
-    return finished_body(fields, quirks), dropped
+    return fields, dropped
 
 
 def _without_foreign_thinking(messages: list[JsonObject]) -> list[JsonObject]:

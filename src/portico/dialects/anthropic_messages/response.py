@@ -11,8 +11,9 @@ from portico.dialects.anthropic_messages.thinking import decode_block, encode_bl
 from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
 from portico.dialects.anthropic_messages.usage import decode_usage, encode_usage, tier_of
 from portico.dialects.base import Envelope, Quirks
+from portico.dialects.tool_calls import arguments_object
 from portico.dialects.tool_ids import ToolIds
-from portico.jsonio import JsonError, JsonObject, dumps, loads
+from portico.jsonio import JsonObject, dumps
 from portico.money import usd_number
 from portico.vocabulary import (
     ChatResponse,
@@ -139,14 +140,19 @@ def encode_response(response: ChatResponse, envelope: Envelope, cost: Cost | Non
         "content": _blocks(choice, envelope),
         "stop_reason": stop,
         "stop_sequence": None,
-        "stop_details": {"type": "refusal", "category": None, "explanation": choice.refusal}
-        if choice.refusal and stop == "refusal"
-        else None,
+        "stop_details": stop_details(stop, choice.refusal),
         "container": None,
         "usage": usage_with_cost(response.usage, response.service_tier, cost),
         "provider": envelope.provider,
     }
     return dumps({**body, **(response.extra or {})})
+
+
+def stop_details(stop: str, refusal: str | None) -> JsonObject | None:
+    """Why the model refused, where it has said so."""
+    if stop != "refusal" or not refusal:
+        return None
+    return {"type": "refusal", "category": None, "explanation": refusal}
 
 
 def usage_with_cost(usage: Usage | None, service_tier: str | None, cost: Cost | None) -> JsonObject:
@@ -185,10 +191,7 @@ def _blocks(choice: Choice, envelope: Envelope) -> list[JsonObject]:
         blocks.append(text_block(text, choice))
     ids = ToolIds()
     for call in choice.tool_calls:
-        try:
-            arguments = loads(call.arguments or "{}")
-        except JsonError:
-            arguments = {"arguments": call.arguments}
+        arguments = arguments_object(call.arguments or "{}", wrapper="arguments")
         call_id = ids.call(call.id)
         blocks.append(tool_use(call_id, call.name, arguments))
     return blocks

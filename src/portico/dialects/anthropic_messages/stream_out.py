@@ -1,12 +1,18 @@
 """Hub events to the events of a Messages stream (contract/other-apis 2).
 
-Blocks are strictly one after the other, whatever the upstream interleaves:
-fragments of a tool call wait until the calls before it are complete.
+Blocks are strictly one after the other, whatever the upstream interleaves: fragments
+of a tool call wait until the calls before it are complete, and other content waits
+until the calls that were begun before it are.
 """
 
 from portico.dialects.anthropic_messages.errors import error_body
 from portico.dialects.anthropic_messages.finish import encode_stop
-from portico.dialects.anthropic_messages.response import page_citation, tool_use, usage_with_cost
+from portico.dialects.anthropic_messages.response import (
+    page_citation,
+    stop_details,
+    tool_use,
+    usage_with_cost,
+)
 from portico.dialects.anthropic_messages.thinking import encode_block
 from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
 from portico.dialects.anthropic_messages.usage import encode_usage
@@ -45,6 +51,7 @@ class MessageEncoder:
         self._usage: Usage | None = None
         self._service_tier: str | None = None
         self._finish: Finish | None = None
+        self._refusal: list[str] = []
         self._began = False
         self._index = -1
         self._open: str | None = None
@@ -53,18 +60,19 @@ class MessageEncoder:
         self._signed = False
         self._ids = ToolIds()
         self._calls = SerialCalls(self._begin_call, self._fragment)
+        self._later: list[StreamEvent] = []  # came while a call was half written
 
     def feed(self, event: StreamEvent) -> bytes:
         """Bytes for one event; may be empty."""
-        if isinstance(event, TextDelta) and event.choice == 0:
-            return self.text(event.text)
         if getattr(event, "choice", 0) != 0:
             return b""
+        if isinstance(event, TextDelta | RefusalDelta):
+            return self._said(event)
         match event:
-            case RefusalDelta():
-                return self.text(event.text)
             case ToolCallDelta():
-                return self._calls.arguments(event)
+                return self._arguments(event)
+            case ReasoningDelta() | ExtraDelta() if self._must_wait():
+                self._later.append(event)
             case ReasoningDelta():
                 return self._reasoning(event.item)
             case ToolCallStart():
@@ -78,21 +86,30 @@ class MessageEncoder:
                 self._finish = self._finish or event
         return b""
 
+    def _said(self, event: TextDelta | RefusalDelta) -> bytes:
+        if isinstance(event, RefusalDelta):
+            self._refusal.append(event.text)
+        return self.text(event.text)
+
     def text(self, text: str) -> bytes:
         """More text of the answer."""
         if not text:
             return b""
         if self._open == "text":
             return self._text_head + dumps(text) + b"}}\n\n"
+        if self._must_wait():
+            self._later.append(TextDelta(text=text))
+            return b""
         return self._open_text() + self._text_head + dumps(text) + b"}}\n\n"
 
     def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
         """The stop reason with usage and price, and the terminator."""
         finish = self._finish or Finish(reason="stop")
+        stop = encode_stop(finish.reason, finish.native_reason)
         delta: JsonObject = {
-            "stop_reason": encode_stop(finish.reason, finish.native_reason),
+            "stop_reason": stop,
             "stop_sequence": None,
-            "stop_details": None,
+            "stop_details": stop_details(stop, "".join(self._refusal)),
             "container": None,
             **extra,
         }
@@ -103,6 +120,7 @@ class MessageEncoder:
             (
                 self._begin(),
                 self._calls.complete(),
+                self._catch_up(),
                 self._stop(),
                 _event("message_delta", {"delta": delta, "usage": counted}),
                 _event("message_stop", last),
@@ -118,7 +136,9 @@ class MessageEncoder:
             return b""
         self._began = True
         # clients fill their context meter from here: an estimate serves them, zero does not
-        known = self._usage or Usage(input_tokens=self._envelope.prompt_tokens)
+        known = self._usage
+        if known is None or not known.prompt_tokens:
+            known = Usage(input_tokens=self._envelope.prompt_tokens)
         usage = {**encode_usage(known, self._service_tier), "output_tokens": 1}
         message: JsonObject = {
             "id": self._envelope.generation_id,
@@ -179,6 +199,21 @@ class MessageEncoder:
         if item.data is not None or item.signature is not None:
             self._signature, self._signed = block["signature"], True
         return out
+
+    def _must_wait(self) -> bool:
+        """Whether a call is half written: what comes now is written after it."""
+        return bool(self._later) or (self._calls.writing and not self._calls.whole)
+
+    def _arguments(self, event: ToolCallDelta) -> bytes:
+        out = self._calls.arguments(event)
+        if self._later and event.arguments.endswith(("}", "]", '"')) and self._calls.whole:
+            out += self._catch_up()
+        return out
+
+    def _catch_up(self) -> bytes:
+        """Write what had to wait, in its order."""
+        later, self._later = self._later, []
+        return b"".join(map(self.feed, later))
 
     def _begin_call(self, call: ToolCallStart) -> bytes:
         return self._start(tool_use(self._ids.call(call.id), call.name, {}))

@@ -21,7 +21,9 @@ class _Kind(msgspec.Struct):
     type: str = ""
 
 
-_NULL = msgspec.Raw(b"null")
+_NULL, _ZERO = msgspec.Raw(b"null"), msgspec.Raw(b"0")
+_NOTHING = frozenset({b"null", b"0"})
+_PROMPT_COUNTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _NO_END = dict.fromkeys(("stop_reason", "stop_sequence", "stop_details", "container"), _NULL)
 _COUNTS = (
     "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens",
@@ -48,16 +50,39 @@ class MessageRewriter:
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
         self._held: list[tuple[str, bytes]] = []
+        self._started = False
+        self._blocks = 0  # that have begun
+        self._open = False  # whether the last of them has not ended
+        self._shift = 0  # what is added to their numbers
 
     def feed(self, event: ServerSentEvent) -> bytes:
         """Bytes for one event; empty while the end is held back."""
         name = event.name or _decode_kind(event.data).type
         if name == "message_start":
-            return _event(name, _began(event.data, self._envelope))
+            return self._began_again() if self._started else self._begin(event.data)
         if self._held or (name == "message_delta" and _stops(event.data)):
             self._held.append((name, event.data))
             return b""
-        return _event(name, event.data)
+        data = event.data
+        if name.startswith("content_block_"):
+            self._open = name != "content_block_stop"
+            self._blocks += name == "content_block_start"
+            if self._shift:
+                data = _moved(data, self._shift)
+        return _event(name, data)
+
+    def _begin(self, data: bytes) -> bytes:
+        self._started = True
+        return _event("message_start", _began(data, self._envelope))
+
+    def _began_again(self) -> bytes:
+        """Some hosts begin a second time and count from 0 again: the answer goes on instead."""
+        self._shift = self._blocks
+        if not self._open:
+            return b""
+        self._open = False
+        end = {"type": "content_block_stop", "index": self._blocks - 1}
+        return _event("content_block_stop", dumps(end))
 
     def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
         """The stop reason with usage and price, and the terminator."""
@@ -67,7 +92,7 @@ class MessageRewriter:
         for number, (name, data) in enumerate(self._held):
             fields = _decode_fields(data)
             if number == last:
-                fields["delta"] = raw({**_NO_END, **_decode_fields(fields["delta"])})
+                fields["delta"] = raw({**_NO_END, **members_of(fields.get("delta"))})
                 fields["usage"] = _priced(fields.get("usage"), usage, cost)
             elif name == "message_stop" and "openrouter_metadata" in extra:
                 fields["openrouter_metadata"] = raw(extra["openrouter_metadata"])
@@ -110,13 +135,20 @@ def _began(data: bytes, envelope: Envelope) -> bytes:
     message["provider"] = raw(envelope.provider)
     for name in _NO_END:
         message.setdefault(name, _NULL)
-    counted = message.get("usage")
-    if counted is not None:
-        usage = _decode_fields(counted)
-        for name, value in _NO_USAGE.items():
-            usage.setdefault(name, value)
-        message["usage"] = raw(usage)
+    usage = members_of(message.get("usage"))
+    if not any(bytes(usage.get(name, _NULL)) not in _NOTHING for name in _PROMPT_COUNTS):
+        # clients fill their context meter from here: an estimate serves them, nothing does not
+        usage["input_tokens"] = raw(envelope.prompt_tokens)
+    for name, value in {**_NO_USAGE, "output_tokens": _ZERO}.items():
+        usage.setdefault(name, value)
+    message["usage"] = raw(usage)
     fields["message"] = raw(message)
+    return dumps(fields)
+
+
+def _moved(data: bytes, shift: int) -> bytes:
+    fields = _decode_fields(data)
+    fields["index"] = raw(int(bytes(fields["index"])) + shift)
     return dumps(fields)
 
 

@@ -236,7 +236,8 @@ def _response(answer: Message) -> JsonObject:
             body = None
         if isinstance(body, dict):
             return body
-    return {"result": text}
+    failed = answer.extra is not None and answer.extra.get("is_error") is True
+    return {"error" if failed else "result": text}
 
 
 def _media(answer: Message) -> Iterator[JsonObject]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from portico.dialects.base import PARAMETERS, Quirks, RequestHead
 from portico.dialects.checks import misshapen
 from portico.dialects.fields import list_of, raw, rest_of
+from portico.dialects.openai_chat.portable import portable
 from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item
 from portico.dialects.openai_chat.request import GATEWAY_FIELDS, finish_body
 from portico.dialects.plugins import WEB, WEB_SEARCH, check_plugins, is_wanted
@@ -106,7 +107,8 @@ def encode_request(
         UpstreamRejected: a tool of another dialect that only its own providers run.
     """
     own = request.dialect is None
-    messages = [_encode_message(m, own=own) for m in request.messages if own or _says(m)]
+    said = request.messages if own else portable([m for m in request.messages if _says(m)])
+    messages = [_encode_message(message, own=own) for message in said]
     body: JsonObject = {"model": model, "messages": messages}
     for name in _PLAIN:
         if (value := getattr(request, name)) is not None:

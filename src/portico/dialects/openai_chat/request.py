@@ -23,6 +23,7 @@ from portico.dialects.checks import (
 from portico.dialects.fields import finished_body, raw
 from portico.dialects.openai_chat.reasoning import decode_reasoning
 from portico.dialects.plugins import WEB, check_plugins, is_wanted, no_search, server_tools
+from portico.dialects.reasoning import nearest_effort
 from portico.errors import InvalidRequest, UpstreamRejected
 from portico.jsonio import JsonObject, loads
 
@@ -66,7 +67,6 @@ _CLASSIC = {"max": "high", "xhigh": "high", "minimal": "low"}
 _KNOWS_ALL_LEVELS = re.compile(r"(?:^|[/.])(?:gpt-\d|o\d|codex-|gemini|mistral|magistral)")
 """Models with more levels or fewer, whose providers say so themselves."""
 _LEAST_BUDGET_TOKENS, _MOST_BUDGET_TOKENS = 1024, 128_000
-_USUAL_OUTPUT_TOKENS = 32_000
 _TRUE = msgspec.Raw(b"true")
 _INCLUDE_USAGE = msgspec.Raw(b'{"include_usage":true}')
 _Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -327,13 +327,12 @@ def _set_reasoning(fields: RawFields, quirks: Quirks) -> None:
 
 
 def _level(wish: _Reasoning, cap_tokens: int | None) -> str | None:
-    """The effort a wish without one amounts to: for a budget the nearest by its share."""
+    """The effort a wish without one amounts to; of a token budget, the nearest."""
+    if wish.enabled is False:
+        return "none"
     if wish.max_tokens:
-        share = 100 * wish.max_tokens / (cap_tokens or _USUAL_OUTPUT_TOKENS)
-        return min(("low", "medium", "high"), key=lambda level: abs(_PERCENT[level] - share))
-    if wish.enabled is not None:
-        return "medium" if wish.enabled else "none"
-    return None
+        return nearest_effort(wish.max_tokens, cap_tokens)
+    return "medium" if wish.enabled else None
 
 
 def _budget_tokens(wish: _Reasoning, effort: str | None, cap_tokens: int | None) -> int | None:

@@ -1,8 +1,9 @@
 """Answers as `text_completion`, whole and streamed."""
 
 from portico.dialects.base import Envelope
-from portico.dialects.openai_chat.errors import encode_stream_error
+from portico.dialects.openai_chat.errors import error_object
 from portico.dialects.openai_chat.usage import encode_usage
+from portico.dialects.openai_completions.logprobs import legacy_logprobs
 from portico.dialects.reasoning import visible_text
 from portico.errors import GatewayError
 from portico.jsonio import JsonObject, dumps
@@ -36,7 +37,7 @@ def _choice(choice: Choice, envelope: Envelope) -> JsonObject:
     body: JsonObject = {
         "index": choice.index,
         "text": choice.content or choice.refusal or "",
-        "logprobs": choice.logprobs,
+        "logprobs": legacy_logprobs(choice.logprobs),
         "finish_reason": choice.finish_reason,
         "native_finish_reason": choice.native_finish_reason,
     }
@@ -52,6 +53,7 @@ class CompletionEncoder:
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
         self._finishes: dict[int, Finish] = {}
+        self._lengths: dict[int, int] = {}  # of the texts that came with log probabilities
         self._usage: Usage | None = None
         self._prefix = b"data: " + dumps(_head(envelope))[:-1] + b',"choices":['
 
@@ -59,7 +61,7 @@ class CompletionEncoder:
         """Bytes for one event; may be empty."""
         match event:
             case TextDelta():
-                return self._chunk(event.text, event.choice, logprobs=event.logprobs)
+                return self._text(event)
             case RefusalDelta():
                 return self._chunk(event.text, event.choice)
             case ReasoningDelta() if not self._envelope.exclude_reasoning:
@@ -84,20 +86,37 @@ class CompletionEncoder:
 
     def error(self, error: GatewayError) -> bytes:
         """The error chunk and the terminator."""
-        return encode_stream_error(error, self._envelope) + DONE
+        end = Finish(reason="error")
+        body = {
+            **_head(self._envelope),
+            "error": error_object(error),
+            "choices": [_piece("", 0, end)],
+            **error.beside,
+        }
+        return b"data: " + dumps(body) + b"\n\n" + DONE
+
+    def _text(self, event: TextDelta) -> bytes:
+        if event.logprobs is None:
+            return self._chunk(event.text, event.choice)
+        start = self._lengths.get(event.choice, 0)
+        self._lengths[event.choice] = start + len(event.text)
+        logprobs = legacy_logprobs(event.logprobs, start=start)
+        return self._chunk(event.text, event.choice, logprobs=logprobs)
 
     def _chunk(
         self, text: str, number: int, finish: Finish | None = None, **further: object
     ) -> bytes:
-        choice = {
-            "index": number,
-            "text": text,
-            "logprobs": None,
-            "finish_reason": finish.reason if finish else None,
-            "native_finish_reason": finish.native_reason if finish else None,
-            **further,
-        }
-        return self._prefix + dumps(choice) + b"]}\n\n"
+        return self._prefix + dumps({**_piece(text, number, finish), **further}) + b"]}\n\n"
+
+
+def _piece(text: str, number: int, finish: Finish | None) -> JsonObject:
+    return {
+        "index": number,
+        "text": text,
+        "logprobs": None,
+        "finish_reason": finish.reason if finish else None,
+        "native_finish_reason": finish.native_reason if finish else None,
+    }
 
 
 def _head(envelope: Envelope) -> JsonObject:

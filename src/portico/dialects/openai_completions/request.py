@@ -40,9 +40,9 @@ def read_head(body: bytes) -> RequestHead:
         raise InvalidRequest("best_of: one answer is made for each that is returned; use n")
     chat = {name: value for name, value in fields.items() if name not in _MEANINGLESS}
     chat["messages"] = raw([{"role": "user", "content": prompt}])
-    if typed.logprobs:
+    if typed.logprobs is not None and typed.logprobs is not False:
         chat["logprobs"] = raw(True)
-        if typed.logprobs is not True:
+        if typed.logprobs is not True and typed.logprobs:
             chat["top_logprobs"] = raw(typed.logprobs)
     return read_chat_head(dumps(chat))
 

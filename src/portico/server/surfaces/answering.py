@@ -23,6 +23,7 @@ async def answer(
     forwarded: tuple[bytes, ...] = (),
     session_header: bytes = b"x-session-id",
     translate: Callable[[bytes, str | None], bytes] | None = None,
+    asked_in: Callable[[bytes], Dialect] | None = None,
 ) -> None:
     """Answer a request in `dialect`, as JSON or as a stream.
 
@@ -35,6 +36,7 @@ async def answer(
         session_header: names the conversation where `x-session-id` does not.
         translate: (body, content type) -> the body in the dialect, where clients send
             it in another form too.
+        asked_in: the dialect of a body, where the path alone does not say it.
 
     Raises:
         GatewayError: refused before anything was held or sent.
@@ -43,7 +45,22 @@ async def answer(
     body = await read_body(request.headers, request.receive, site.max_body_bytes)
     if translate is not None:
         body = translate(body, request.header(b"content-type"))
-    call = Call(
+    if asked_in is not None:
+        dialect = asked_in(body)
+    call = call_of(request, body, forwarded=forwarded, session_header=session_header)
+    work = site.gateway.chat(call, dialect, reply)
+    await until_disconnect(work, request.scope, request.receive, reply)
+
+
+def call_of(
+    request: Request,
+    body: bytes,
+    *,
+    forwarded: tuple[bytes, ...] = (),
+    session_header: bytes = b"x-session-id",
+) -> Call:
+    """The request as the gateway takes it; see `answer`."""
+    return Call(
         principal=request.who(),
         body=body,
         user_agent=request.header(b"user-agent"),
@@ -54,8 +71,6 @@ async def answer(
         wants_metadata=_wants_metadata(request),
         forwarded=_headers(request, forwarded) if forwarded else (),
     )
-    work = site.gateway.chat(call, dialect, reply)
-    await until_disconnect(work, request.scope, request.receive, reply)
 
 
 def _headers(request: Request, names: tuple[bytes, ...]) -> tuple[tuple[str, str], ...]:

@@ -4,10 +4,10 @@ Contract: other-apis 2, clients 6.
 """
 
 from portico.dialects import DIALECTS
-from portico.server.asgi import AsgiReply, read_body
+from portico.dialects.anthropic_messages import count_body
+from portico.server.asgi import AsgiReply, read_body, until_disconnect
 from portico.server.request import Request, Route, Site, answer_json
-from portico.server.surfaces.answering import answer
-from portico.tokens import estimate_prompt_tokens
+from portico.server.surfaces.answering import answer, call_of
 
 _DIALECT = DIALECTS["anthropic_messages"]
 _FORWARDED = (b"anthropic-beta",)
@@ -20,12 +20,16 @@ async def messages(site: Site, request: Request, reply: AsgiReply) -> None:
 
 
 async def count_tokens(site: Site, request: Request, reply: AsgiReply) -> None:
-    """About how many tokens the prompt of a Messages request has. Nothing is sent or charged."""
+    """How many tokens the prompt of a Messages request has: an Anthropic provider is asked,
+    of any other it is an estimate. Nothing is charged or booked."""
     body = await read_body(request.headers, request.receive, site.max_body_bytes)
-    head = _DIALECT.read_head(body)
-    await answer_json(
-        reply, {"input_tokens": estimate_prompt_tokens(head.prompt_bytes, head.media)}
-    )
+    call = call_of(request, body, forwarded=_FORWARDED, session_header=_SESSION)
+
+    async def count() -> None:
+        tokens = await site.gateway.count_tokens(call, _DIALECT, count_body)
+        await answer_json(reply, {"input_tokens": tokens})
+
+    await until_disconnect(count(), request.scope, request.receive, reply)
 
 
 MESSAGES = Route(method="POST", path="/messages", access="key", handler=messages, dialect=_DIALECT)

@@ -1,0 +1,34 @@
+"""What an attempt is sent beside its body."""
+
+import pytest
+
+from portico.providers import PROVIDERS
+from portico.requesting import forwarded_to
+from portico.resources import Call
+from portico.vocabulary import ApiKey, Principal
+from portico.wiring import provider_access
+
+KEY = ApiKey(hash="h", label="l", name="n", created_ms=0)
+NAMED = "interleaved-thinking-2025-05-14, of-tomorrow-2027-01-01,context-1m-2025-08-07"
+
+
+@pytest.mark.parametrize(
+    ("provider", "betas", "sent"),
+    [
+        ("anthropic", NAMED, NAMED),
+        (
+            "google-vertex-anthropic",
+            NAMED,
+            "interleaved-thinking-2025-05-14,context-1m-2025-08-07",
+        ),
+        ("google-vertex-anthropic", "of-tomorrow-2027-01-01", None),
+        ("groq", NAMED, None),
+    ],
+)
+def test_betas_go_to_anthropics_family_and_unknown_ones_only_to_anthropic(provider, betas, sent):
+    access = provider_access(PROVIDERS[provider], None)
+    call = Call(
+        principal=Principal(key=KEY, user_id="u"), body=b"", forwarded=(("anthropic-beta", betas),)
+    )
+
+    assert forwarded_to(access, call) == ((("anthropic-beta", sent),) if sent else ())
