@@ -31,7 +31,7 @@ conformance: .venv/dev ## Compare with recorded exchanges (CORPUS=DIR REPORT=FIL
 	@mkdir -p $(dir $(REPORT))
 	$(BIN)/python tests/conformance/run.py --corpus $(CORPUS) --report $(REPORT)
 
-clients: .venv/dev ## Run real clients and agents against a gateway (ARGS="--only NAMES")
+clients: .venv/dev ## Run real clients and agents against a gateway (ARGS="--only NAMES", --json, --upgrade)
 	$(BIN)/python tests/clients/run.py $(ARGS)
 
 bench: .venv/dev ## Measure beside nginx, LiteLLM and Portkey (ARGS="--quick")

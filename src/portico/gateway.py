@@ -119,7 +119,7 @@ class Gateway:
             planned = _streamed_if_possible(planned, surface.side)
         head, route = planned.head, planned.route
         generation_id = self._ids.new(now_ms, surface.side.id_prefix if surface.side else "gen-")
-        envelope = self._envelope(head, route, generation_id, now_ms)
+        envelope = self._envelope(call, head, route, generation_id, now_ms)
         pulse = None
         if surface.pulse is not None and head.stream:
             envelope = msgspec.structs.replace(envelope, progress=Progress())
@@ -173,7 +173,7 @@ class Gateway:
         return counted or estimate_prompt_tokens(head.prompt_bytes, head.media)
 
     def _envelope(
-        self, head: RequestHead, route: RoutePlan, generation_id: str, now_ms: int
+        self, call: Call, head: RequestHead, route: RoutePlan, generation_id: str, now_ms: int
     ) -> Envelope:
         first = route.candidates[0].endpoint
         return Envelope(
@@ -182,7 +182,7 @@ class Gateway:
             model=first.model,
             provider=self._names[first.provider],
             profile=self.resources.options.wire_profile,
-            stream_tail=self.resources.options.tail,
+            stream_tail=call.principal.key.stream_tail or self.resources.options.tail,
             exclude_reasoning=head.exclude_reasoning,
             prompt_tokens=estimate_tokens(head.prompt_bytes) if head.stream else 0,
             request=head.fields,

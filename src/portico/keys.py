@@ -8,7 +8,7 @@ asking the database. Only the SHA-256 of the whole secret is ever stored.
 from binascii import crc32
 from hashlib import sha256
 
-from portico.vocabulary import ApiKey, LimitReset
+from portico.vocabulary import ApiKey, LimitReset, StreamTail
 
 PREFIX = "sk-or-v1-"
 ENTROPY_BYTES = 28
@@ -53,6 +53,7 @@ def issue(
     created_ms: int,
     limit_picousd: int | None = None,
     limit_reset: LimitReset | None = None,
+    stream_tail: StreamTail | None = None,
 ) -> tuple[ApiKey, str]:
     """Return a new key and its secret; the secret exists nowhere else."""
     secret = make_key(entropy)
@@ -63,6 +64,7 @@ def issue(
         created_ms=created_ms,
         limit_picousd=limit_picousd,
         limit_reset=limit_reset,
+        stream_tail=stream_tail,
     )
     return key, secret
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from portico.dialects import Dialect, RequestHead, request_between
+from portico.dialects import Dialect, Quirks, RequestHead, request_between
 from portico.errors import InvalidRequest, UpstreamError, UpstreamRejected, UpstreamUnavailable
 from portico.jsonio import dumps
 from portico.ports import Tokens, UpstreamRequest
@@ -73,17 +73,7 @@ def upstream_request(
     foreign = seen.dialect.name != surface.name
     if endpoint.max_completion_tokens is not None and (foreign or head.max_output_tokens is None):
         quirks = msgspec.structs.replace(quirks, output_limit_tokens=endpoint.max_completion_tokens)
-    try:
-        body, seen.dropped = request_between(
-            surface,
-            seen.dialect,
-            _head_for(head, endpoint),
-            endpoint.upstream_model,
-            endpoint.supported_parameters,
-            quirks,
-        )
-    except InvalidRequest as error:  # here: another provider may be told it
-        raise UpstreamRejected(error.message) from error
+    body, seen.dropped = _said(surface, seen.dialect, _head_for(head, endpoint), endpoint, quirks)
     added: Headers = ()
     if call.forwarded and not foreign:
         added = forwarded_to(access, call)
@@ -106,6 +96,17 @@ def upstream_request(
         body=body,
         connect_within_s=options.deadlines.connect_s,
     )
+
+
+def _said(
+    surface: Dialect, upstream: Dialect, head: RequestHead, endpoint: Endpoint, quirks: Quirks
+) -> tuple[bytes, frozenset[str]]:
+    """The body for the endpoint. One that cannot be said there may be said at another."""
+    supported = endpoint.supported_parameters
+    try:
+        return request_between(surface, upstream, head, endpoint.upstream_model, supported, quirks)
+    except InvalidRequest as error:
+        raise UpstreamRejected(error.message) from error
 
 
 def forwarded_to(access: ProviderAccess, call: Call) -> Headers:

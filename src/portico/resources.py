@@ -6,12 +6,12 @@ from typing import Literal
 import msgspec
 
 from portico.alarms import Alarms
-from portico.dialects import Dialect, Quirks, StreamTail, WireProfile
+from portico.dialects import Dialect, Quirks, WireProfile
 from portico.ports import Deadlines, Store, Tokens, Transport
 from portico.providers.signing import SCHEMES, Headers, Scheme
 from portico.routing.budget import RetryBudget
 from portico.routing.health import HealthTracker
-from portico.vocabulary import Endpoint, Principal
+from portico.vocabulary import Endpoint, Principal, StreamTail
 
 CodexErrorCodes = Literal["by_originator", "always", "never"]
 

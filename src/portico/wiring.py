@@ -209,6 +209,7 @@ def put_together(
         ),
         max_body_bytes=settings.limits.max_body_bytes,
         public_catalog=settings.server.public_catalog,
+        credits_display_unlimited_usd=settings.server.credits_display_unlimited_usd,
         facts={"mode": mode, "models": len(supply.snapshot.models)},
     )
     return Assembly(

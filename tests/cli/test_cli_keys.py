@@ -222,3 +222,13 @@ def test_without_a_ledger_there_is_nothing_to_verify(data_dir):
 
     assert result.exit_code == 1
     assert f"there is no ledger at {data_dir / DATABASE_NAME}" in result.stderr
+
+
+def test_a_key_can_have_a_stream_tail_of_its_own(data_dir):
+    own = created("--name", "chains", "--stream-tail", "empty_choices")
+    other = created("--name", "others")
+
+    (listed, plain) = json.loads(run(keys, "list", "--json").stdout)
+
+    assert own["stream_tail"] == listed["stream_tail"] == "empty_choices"
+    assert other["stream_tail"] is plain["stream_tail"] is None

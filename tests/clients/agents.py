@@ -1,12 +1,14 @@
 """Coding agents on a scripted task: read a file, edit it, say so. The model is played."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from tests.clients.environments import Package
 from tests.surfaces import natives
 from tests.surfaces.upstream import Arrived, Played
 
@@ -26,7 +28,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    package: str
+    package: Package
     model: str
     surface: str
     upstream: str = "chat"
@@ -92,7 +94,12 @@ def _shell(command: str) -> list[tuple[str, dict]]:
 AGENTS = (
     Agent(
         name="Claude Code",
-        package="@anthropic-ai/claude-code",
+        package=Package(
+            language="node",
+            name="claude-code",
+            wished=("@anthropic-ai/claude-code",),
+            shown="@anthropic-ai/claude-code",
+        ),
         model="agent",
         surface="/messages",
         command=_claude_code,
@@ -101,7 +108,9 @@ AGENTS = (
     ),
     Agent(
         name="Codex",
-        package="@openai/codex",
+        package=Package(
+            language="node", name="codex", wished=("@openai/codex",), shown="@openai/codex"
+        ),
         model="agent-responses",
         surface="/responses",
         upstream="Responses",
@@ -181,6 +190,10 @@ def _response(*, text: str = "", call: tuple[str, dict] | None = None, number: i
     return natives.sse([(e["type"], {**e, "sequence_number": n}) for n, e in enumerate(events)])
 
 
+def _node_folder() -> Path:
+    return Path(shutil.which("node") or "/usr/bin/node").parent
+
+
 def work(agent: Agent, home: Path, folder: Path, root: str, key: str) -> tuple[str, str]:
     """Let the agent do the task in `folder`: "yes", or what went wrong; and what it said."""
     file = folder / FILE
@@ -189,7 +202,7 @@ def work(agent: Agent, home: Path, folder: Path, root: str, key: str) -> tuple[s
             agent.command(home, root),
             cwd=folder,
             env={
-                "PATH": "/usr/local/bin:/usr/bin:/bin",
+                "PATH": f"{_node_folder()}:/usr/local/bin:/usr/bin:/bin",
                 "HOME": str(folder / "home"),
                 **agent.environment(root, key),
             },

@@ -2,275 +2,208 @@
 
 Each client gets an environment of its own below `build/clients`. A cell is a
 run: `yes` if the client told what it had to and the provider was asked what it
-had to be; else what was wrong. What did not run says so.
+had to be; else what was wrong. What did not run says so, and the page is only
+written when everything has run. Progress goes to standard error. Ends with 1 if
+a cell is wrong.
 """
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from tests.clients.agents import AGENTS, BEFORE, FILE, Agent, player, work  # noqa: E402
-from tests.clients.stage import CASES, Stage, staged  # noqa: E402  # needs the path
+from tests.clients.agents import AGENTS, BEFORE, FILE, Agent, player, work
+from tests.clients.environments import ROOT, Package, Unavailable, is_made, prepare, upgrade
+from tests.clients.page import AgentRow, Row, page
+from tests.clients.roster import CLIENTS, Client
+from tests.clients.stage import CASES, Stage, staged  # needs the path
 
-DRIVERS = Path(__file__).parent / "drivers"
-ENVIRONMENTS = ROOT / "build" / "clients"
 PAGE = ROOT / "docs" / "clients.md"
-_RUN_S, _INSTALL_S = 240, 600
+_RUN_S = 240
+_HUNG_UP_WITHIN_S = 1.0
 
 
-class Client(msgspec.Struct, frozen=True, kw_only=True):
-    """One row. `packages` are installed into an environment of its own."""
-
-    name: str
-    driver: str
-    packages: tuple[str, ...]
-    shown: str
-
-    @property
-    def node(self) -> bool:
-        return self.driver.endswith(".mjs")
+def say(text: str, end: str = "\n") -> None:
+    print(text, end=end, file=sys.stderr, flush=True)
 
 
-CLIENTS = (
-    Client(name="openai-python", driver="openai_python.py", packages=("openai",), shown="openai"),
-    Client(
-        name="anthropic-python",
-        driver="anthropic_python.py",
-        packages=("anthropic",),
-        shown="anthropic",
-    ),
-    Client(
-        name="openrouter-python",
-        driver="openrouter_python.py",
-        packages=("openrouter",),
-        shown="openrouter",
-    ),
-    Client(
-        name="langchain-openai",
-        driver="langchain_openai_.py",
-        packages=("langchain-openai",),
-        shown="langchain-openai",
-    ),
-    Client(
-        name="pydantic-ai",
-        driver="pydantic_ai_.py",
-        packages=("pydantic-ai-slim[openai,openrouter]",),
-        shown="pydantic-ai-slim",
-    ),
-    Client(
-        name="litellm",
-        driver="litellm_.py",
-        packages=("litellm", "mcp", "tenacity"),
-        shown="litellm",
-    ),
-    Client(name="openai-node", driver="openai_node.mjs", packages=("openai",), shown="openai"),
-    Client(
-        name="openrouter-sdk",
-        driver="openrouter_sdk.mjs",
-        packages=("@openrouter/sdk",),
-        shown="@openrouter/sdk",
-    ),
-    Client(
-        name="ai-sdk",
-        driver="ai_sdk.mjs",
-        packages=("ai", "@openrouter/ai-sdk-provider", "zod"),
-        shown="@openrouter/ai-sdk-provider",
-    ),
-)
+def _prepared(package: Package) -> str:
+    if not is_made(package):
+        say(" (fetching what it needs, once)", end="")
+    return prepare(package)
 
 
-class Unavailable(Exception):
-    """The client cannot be had here; the message says why."""
-
-
-def prepare(client: Client) -> tuple[list[str], str]:
-    """Make the client's environment if need be; return how to run its driver, and its version.
-
-    Raises:
-        Unavailable: there is no Node, or the packages cannot be fetched.
-    """
-    home = ENVIRONMENTS / client.name
-    if client.node:
-        node, manifest = _node_packages(home, client.packages, client.shown)
-        shutil.copy(DRIVERS / client.driver, home / client.driver)
-        shutil.copy(DRIVERS / "common.mjs", home / "common.mjs")
-        return [node, str(home / client.driver)], json.loads(manifest.read_text())["version"]
-    python = home / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-    ask = f"import importlib.metadata as m; print(m.version({client.shown!r}))"
-    found = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
-    if found.returncode != 0:
-        pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        _install([*pip, *client.packages], home)
-        found = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True)
-    return [str(python), str(DRIVERS / client.driver)], found.stdout.strip()
-
-
-def _node_packages(home: Path, packages: tuple[str, ...], shown: str) -> tuple[str, Path]:
-    """Node, and the manifest of the package that is shown.
-
-    Raises:
-        Unavailable: there is no Node, or the packages cannot be fetched.
-    """
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        raise Unavailable("Node is not on this machine")
-    home.mkdir(parents=True, exist_ok=True)
-    manifest = home / "node_modules" / shown / "package.json"
-    if not manifest.exists():
-        _install([npm, "install", "--silent", "--no-fund", "--no-audit", *packages], home)
-    return node, manifest
-
-
-def _install(command: list[str], home: Path) -> None:
-    done = subprocess.run(
-        command, cwd=home, capture_output=True, text=True, timeout=_INSTALL_S, check=False
-    )
-    if done.returncode != 0:
-        raise Unavailable(f"its packages cannot be had: {done.stderr.strip()[-200:]}")
-
-
-def run_agent(agent: Agent, stage: Stage) -> tuple[str, str]:
-    """The agent's version, and how its task ended."""
-    home = ENVIRONMENTS / agent.name.lower().replace(" ", "-")
+def run(client: Client, stage: Stage) -> Row:
+    """Put the client before every case, and tell of each as it is done."""
     try:
-        _, manifest = _node_packages(home, (agent.package,), agent.package)
+        version = _prepared(client.package)
     except Unavailable as why:
-        return "", f"not run: {why}"
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        (place / "home").mkdir()
-        (place / FILE).write_text(BEFORE)
-        stage.upstream.play(agent.model, player(agent, place / FILE))
-        verdict, _ = work(agent, home, place, stage.root, stage.gateway.key)
-    return json.loads(manifest.read_text())["version"], verdict
+        return Row(client=client, cells=dict.fromkeys(CASES, f"not run: {why}"))
+    cells = drive(client.command, stage)
+    return Row(client=client, version=version, cells=cells)
 
 
-def run(client: Client, stage: Stage) -> tuple[str, dict[str, str]]:
-    """The client's version, and what to write into each cell."""
-    try:
-        command, version = prepare(client)
-    except Unavailable as why:
-        return "", dict.fromkeys(CASES, f"not run: {why}")
+def drive(command: Sequence[str], stage: Stage) -> dict[str, str]:
+    """Run a driver; what to write into each cell."""
     stage.reset()
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            done = subprocess.run(
-                [*command, stage.root, stage.gateway.key],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                timeout=_RUN_S,
-                check=False,
-                env={"PATH": "/usr/bin:/bin", "HOME": folder, "PYTHONDONTWRITEBYTECODE": "1"},
-            )
-            out, tail = done.stdout, done.stderr.strip()[-300:]
-        except subprocess.TimeoutExpired as late:
-            out = late.stdout.decode() if isinstance(late.stdout, bytes) else late.stdout or ""
-            tail = "it took too long"
-    told: dict[str, dict] = {}
-    for line in out.splitlines():
-        if line.startswith('{"case":'):
-            one = json.loads(line)
-            told[one["case"]] = one
-    return version, {name: _verdict(stage, name, told.get(name), tail) for name in CASES}
+    cells: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "errors").open("w+") as errors:
+        with subprocess.Popen(
+            [*command, stage.root, stage.gateway.key],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={"PATH": "/usr/bin:/bin", "HOME": folder, "PYTHONDONTWRITEBYTECODE": "1"},
+        ) as process:
+            late = threading.Timer(_RUN_S, process.kill)
+            late.start()
+            for told in _told(process):
+                name = told["case"]
+                cells[name] = _verdict(stage, name, told)
+                say(f" {name}" + ("" if cells[name] == "yes" else "(!)"), end="")
+            late.cancel()
+        errors.seek(0)
+        tail = errors.read().strip()[-300:] if process.returncode != -9 else "it took too long"
+    return {name: cells.get(name, f"no: it ended before ({tail})") for name in CASES}
 
 
-def _verdict(stage: Stage, name: str, told: dict | None, tail: str) -> str:
+def _told(process: subprocess.Popen[str]) -> Iterator[dict]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("{"):
+            told = json.loads(line)
+            if told.get("case") in CASES:
+                yield told
+
+
+def _verdict(stage: Stage, name: str, told: dict) -> str:
     case = CASES[name]
-    if told is None:
-        return f"no: it ended before ({tail})"
     if "skip" in told:
         return f"not offered: {told['skip']}"
     if "failed" in told:
         return f"no: {told['failed']}"
     wrong = case.seen(told) or case.sent(stage.arrived(name))
-    if wrong is None and name == "cancel" and not stage.upstream.gone.wait(10):
-        wrong = "the provider was not hung up on"
+    if wrong is None and name == "cancel":
+        wrong = _not_hung_up(stage, told)
     return f"no: {wrong}" if wrong else "yes"
 
 
-Rows = list[tuple[Client, str, dict[str, str]]]
+def _not_hung_up(stage: Stage, told: dict) -> str | None:
+    """The provider has to be hung up on soon after the client went, which says when that was."""
+    if not stage.upstream.gone.wait(10):
+        return "the provider was not hung up on"
+    took_s = stage.upstream.gone_at_s - told["at_s"]
+    return None if took_s < _HUNG_UP_WITHIN_S else f"the provider was hung up on after {took_s} s"
 
 
-def page(rows: Rows, agents: list[tuple[Agent, str, str]]) -> str:
-    """The page with the tables, and below each what was not a plain yes."""
-    titles = [case.title for case in CASES.values()]
-    lines = [
-        "# Clients",
-        "",
-        "<!-- Written by `make clients`; each cell is a run of the client, unmodified, against a",
-        "running gateway whose provider plays a part. -->",
-        "",
-        "`make clients` fetches these clients, points them at a gateway and asks for everything "
-        "in the table. A number refers to the note below it.",
-        "",
-        "| client | " + " | ".join(titles) + " |",
-        "| --- |" + " --- |" * len(titles),
-    ]
-    notes: list[str] = []
-    for client, version, cells in rows:
-        shown = []
-        for cell in cells.values():
-            if cell == "yes":
-                shown.append("yes")
-                continue
-            if cell not in notes:
-                notes.append(cell)
-            word = "no" if cell.startswith("no:") else "-"
-            shown.append(f"{word} ({notes.index(cell) + 1})")
-        label = client.name if client.name == client.shown else f"{client.name} ({client.shown})"
-        lines.append(f"| {label} {version} | " + " | ".join(shown) + " |")
-    lines.append("")
-    lines += [f"{n}. {note}" for n, note in enumerate(notes, 1)]
-    lines += [
-        "",
-        "Coding agents, each on a scripted task: read a file, edit it, say so, by tool calls.",
-        "",
-        "| agent | path | provider's dialect | task |",
-        "| --- | --- | --- | --- |",
-    ]
-    lines += [
-        f"| {a.name} {version} | `{a.surface}` | {a.upstream} | {how} |"
-        for a, version, how in agents
-    ]
-    return "\n".join(lines).rstrip() + "\n"
+def run_agent(agent: Agent, stage: Stage) -> AgentRow:
+    """Let the agent do its task."""
+    try:
+        version = _prepared(agent.package)
+    except Unavailable as why:
+        return AgentRow(agent=agent, verdict=f"not run: {why}")
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "home").mkdir()
+        (place / FILE).write_text(BEFORE)
+        stage.upstream.play(agent.model, player(agent, place / FILE))
+        verdict, _ = work(agent, agent.package.home, place, stage.root, stage.gateway.key)
+    return AgentRow(agent=agent, version=version, verdict=verdict)
+
+
+def perform(clients: Sequence[Client], agents: Sequence[Agent]) -> tuple[list[Row], list[AgentRow]]:
+    """Start the gateway and put everything before it, one after the other."""
+    rows, tasks = [], []
+    total = len(clients) + len(agents)
+    with tempfile.TemporaryDirectory() as folder, staged(Path(folder)) as stage:
+        for number, client in enumerate(clients, 1):
+            began_s = time.monotonic()
+            say(f"[{number}/{total}] {client.name}:", end="")
+            row = run(client, stage)
+            say(_summary(row, time.monotonic() - began_s))
+            rows.append(row)
+        for number, agent in enumerate(agents, len(clients) + 1):
+            say(f"[{number}/{total}] {agent.name}:", end="")
+            task = run_agent(agent, stage)
+            say(f" {task.version} {task.verdict}")
+            tasks.append(task)
+    return rows, tasks
+
+
+def _summary(row: Row, took_s: float) -> str:
+    """What is said when a client is done."""
+    if not row.version:
+        return f" {row.cells['text']}"
+    good = sum(cell == "yes" for cell in row.cells.values())
+    other = [f"    {name}: {cell}" for name, cell in row.cells.items() if cell != "yes"]
+    return "\n".join([f"\n    {row.version}: {good} of {len(CASES)} in {took_s:.0f} s", *other])
+
+
+def results(rows: Sequence[Row], tasks: Sequence[AgentRow]) -> dict:
+    """What `--json` prints. `ok`: nothing is wrong; `complete`: and nothing was left out."""
+    said = [cell for row in rows for cell in row.cells.values()] + [t.verdict for t in tasks]
+    return {
+        "ok": not any(cell.startswith("no:") for cell in said),
+        "complete": not any(cell.startswith(("no:", "not run:")) for cell in said),
+        "clients": [
+            {
+                "name": row.client.name,
+                "package": row.client.package.shown,
+                "version": row.version,
+                "cells": row.cells,
+            }
+            for row in rows
+        ],
+        "agents": [
+            {
+                "name": task.agent.name,
+                "package": task.agent.package.shown,
+                "version": task.version,
+                "task": task.verdict,
+            }
+            for task in tasks
+        ],
+    }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run real clients against a gateway.")
-    parser.add_argument("--only", help="names of clients, by comma; the page is not written")
-    chosen = parser.parse_args().only
-    wanted = chosen.split(",") if chosen else [client.name for client in CLIENTS]
-    rows, agents = [], []
-    with tempfile.TemporaryDirectory() as folder, staged(Path(folder)) as stage:
-        for client in CLIENTS:
-            if client.name not in wanted:
-                continue
-            version, cells = run(client, stage)
-            good = sum(cell == "yes" for cell in cells.values())
-            print(f"{client.name} {version}: {good} of {len(cells)}", flush=True)
-            for name, cell in cells.items():
-                if cell != "yes":
-                    print(f"  {name}: {cell}", flush=True)
-            rows.append((client, version, cells))
-        for agent in AGENTS if not chosen else ():
-            version, how = run_agent(agent, stage)
-            print(f"{agent.name} {version}: {how}", flush=True)
-            agents.append((agent, version, how))
-    if not chosen:
-        PAGE.write_text(page(rows, agents))
-    return 0
+    parser.add_argument("--only", help="names of environments, by comma; no page is written")
+    parser.add_argument("--json", action="store_true", help="print the table as JSON")
+    parser.add_argument("--upgrade", action="store_true", help="pin the newest versions first")
+    given = parser.parse_args()
+    known = {one.package.name: one.package for one in (*CLIENTS, *AGENTS)}
+    wanted = given.only.split(",") if given.only else list(known)
+    if unknown := sorted(set(wanted) - set(known)):
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}")
+    for name in wanted if given.upgrade else ():
+        say(f"looking for the newest of {name}")
+        try:
+            upgrade(known[name])
+        except Unavailable as why:
+            parser.exit(1, f"{name}: {why}\n")
+    rows, tasks = perform(
+        [client for client in CLIENTS if client.package.name in wanted],
+        [agent for agent in AGENTS if agent.package.name in wanted],
+    )
+    found = results(rows, tasks)
+    if given.json:
+        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+    if given.only is None and found["complete"]:
+        PAGE.write_text(page(rows, tasks))
+    elif given.only is None:
+        say("docs/clients.md stays as it is: not everything ran and was right")
+    return 0 if found["ok"] else 1
 
 
 if __name__ == "__main__":

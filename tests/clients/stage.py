@@ -83,6 +83,8 @@ def _reasoned(told: dict) -> str | None:
 def _broken(told: dict) -> str | None:
     if not told.get("raised"):
         return "no error was raised"
+    if "closed the connection" not in str(told.get("message")):
+        return f"it raised {told.get('message')!r}"
     got = told.get("text", "")
     return None if TEXT.startswith(got) else f"text is {got!r}"
 

@@ -1,13 +1,15 @@
 """One upstream stream in, one client stream out: goldens, and laws over every stream."""
 
+import copy
 import json
 from pathlib import Path
 
 import pytest
 from tests.dialects.streaming import envelope, pieces_of, recorded_streams, relay_bytes
+from tests.surfaces.natives import NATIVES
 
 from portico.dialects import DIALECTS, Quirks, StreamRelay, relay_between
-from portico.errors import StreamBroken, UpstreamEmpty, UpstreamRejected
+from portico.errors import StreamBroken, UpstreamEmpty, UpstreamError, UpstreamRejected
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(path.name.removesuffix(".upstream.sse") for path in GOLDEN.glob("*.upstream.sse"))
@@ -82,7 +84,6 @@ def test_the_tail_takes_the_form_that_is_asked_for(tail, finish_of_usage_chunk):
     [
         b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n',
         b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\ndata: {"choi',
-        b'data: {"choices":[{"index":0,"delta":"what?"}]}\n\n',
         b'data: {"choices":5}\n\n',
         b"data: 17\n\n",
         b'data: {"choices":[{"index":0,"delta":{"content":"\xff\xfe"}}]}\n\n',
@@ -108,6 +109,7 @@ ROLE = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}
         ROLE,
         ROLE + b"data: [DONE]\n\n",
         ROLE + b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":0}}\n\n',
+        b'data: {"choices":[{"index":0,"delta":"what?"}]}\n\n',
     ],
 )
 @pytest.mark.parametrize("surface", [CHAT, MESSAGES], ids=["chat", "messages"])
@@ -229,3 +231,40 @@ def test_citations_have_no_null_members():
     )
 
     assert b'"url_citation":{"url":"https://example.org"}' in out
+
+
+def wrong_texts(body):
+    """The body with each of its texts, numbers and nulls replaced by what it cannot be."""
+    places = [()]
+    while places:
+        place = places.pop()
+        value = body
+        for key in place:
+            value = value[key]
+        if isinstance(value, dict | list):
+            keys = value if isinstance(value, dict) else range(len(value))
+            places += [(*place, key) for key in keys]
+        if place:
+            for other in (None, 5, [], [1], {}, {"a": 1}, "x"):
+                changed = copy.deepcopy(body)
+                inner = changed
+                for key in place[:-1]:
+                    inner = inner[key]
+                inner[place[-1]] = other
+                yield changed
+
+
+@pytest.mark.parametrize("surface", ["openai_chat", "anthropic_messages"])
+@pytest.mark.parametrize("name", [name for name in NATIVES if name in DIALECTS])
+def test_whatever_type_an_upstream_sends_its_answer_is_told_or_fails_as_its_own(name, surface):
+    upstream, client = DIALECTS[name], DIALECTS[surface]
+    told = 0
+    for body in wrong_texts(json.loads(b"".join(NATIVES[name].whole().parts))):
+        try:
+            answer = upstream.decode_response(json.dumps(body).encode(), Quirks(model="m"))
+        except UpstreamError:
+            continue
+        client.encode_response(answer, envelope(), None)
+        told += 1
+
+    assert told > 20

@@ -153,10 +153,10 @@ class Gateway:
         )
         return done.returncode, done.stdout or done.stderr
 
-    def create_key(self, name: str, *, limit_usd: str | None = None) -> str:
+    def create_key(self, name: str, *options: str, limit_usd: str | None = None) -> str:
         """Make a key beside the running gateway and return its secret."""
         limit = () if limit_usd is None else ("--limit", limit_usd)
-        code, text = self.run("keys", "create", "--name", name, *limit, "--json")
+        code, text = self.run("keys", "create", "--name", name, *limit, *options, "--json")
         if code != 0:
             raise Failed(text)
         return str(json.loads(text)["key"])

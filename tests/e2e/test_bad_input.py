@@ -77,7 +77,7 @@ def test_a_missing_key_is_told_before_the_body_is_looked_at(site):
 # Where to
 
 PATHS = (
-    "/nowhere", "/api", "/api/v1", "/api/v1/", "/api/v2/models", "/api/v1/nowhere",
+    "/nowhere", "/api/x", "/apis", "/api/v2", "/api/v2/models", "/api/v1/nowhere",
     "/api/v1/chat", "/api/v1/chat/completions/x", "/v1/../key",
     "/api/v1/../../secret", "/api/v1/%2e%2e/health", "/%00", "/%ff", "/.env", "/health/x", "/docs",
     "/api/v1/models/x", "/metrics", "/<script>", "/%3Cscript%3E", "/" + "a" * 4_000,

@@ -28,7 +28,7 @@ def test_every_field_of_the_records_has_its_column():
 def test_the_second_time_nothing_is_pending():
     db = apsw.Connection(":memory:")
 
-    assert migrations.migrate(db) == ["m0001_ledger"]
+    assert migrations.migrate(db) == ["m0001_ledger", "m0002_stream_tail"]
     assert migrations.migrate(db) == []
 
 

@@ -113,6 +113,15 @@ async def test_what_a_settlement_releases_can_be_held_again(store):
         await store.reserve(a_hold(key, 0.000001))
 
 
+async def test_what_is_free_holds_nothing(store):
+    key = await store.create_key(a_key("first", limit_usd=0))
+
+    free = store.free(key.hash)
+
+    assert (free.key_hash, free.amount_picousd) == (key.hash, 0)
+    assert (await store.spending(key.hash, NOW_MS)).held_picousd == 0
+
+
 async def test_the_refusal_says_what_is_left_and_what_is_needed(store):
     key = await store.create_key(a_key("ci", limit_usd=0.0131))
     first = await store.reserve(a_hold(key, 0.01))

@@ -90,6 +90,14 @@ input_modalities = ["text", "image", "file"]
 output_modalities = ["{output}"]
 price = {{ {price} }}
 """
+SMALL = """
+[[models]]
+id = "test/small"
+provider = "chat"
+upstream_model = "gpt-small"
+context_tokens = 500
+price = { prompt = "1", completion = "5" }
+"""
 TOKENS = 'prompt = "1", completion = "5", cache_read = "0.1", cache_write = "1.25"'
 SECONDS = 'prompt = "0", completion = "0", input_audio = "100"'
 FLAT = 'prompt = "0", completion = "0", request = "0.002"'
@@ -186,6 +194,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             MODEL.format(id=id, provider=provider, upstream=name, output=output, price=price)
             for id, provider, name, output, price in (*MODELS, *GRID)
         )
+        config += SMALL
         gateway = Gateway(
             tmp_path_factory.mktemp("surfaces"), config, environ={"UPSTREAM_SECRET": SECRET}
         )

@@ -267,6 +267,30 @@ def test_of_two_keys_the_bearer_counts(site: Site):
     assert [answer.status_code for answer in answers] == [200, 401]
 
 
+@pytest.mark.parametrize(
+    ("block", "path"),
+    [
+        ({"type": "text", "text": 5}, "messages.0.content.0.text: "),
+        ({"type": "of_tomorrow"}, "messages.0.content.0: "),
+    ],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_what_cannot_be_said_to_the_provider_is_a_failed_generation(
+    site: Site, block, path, streamed
+):
+    site.upstream.play("gpt-test", whole(CHAT_ANSWER))
+    messages = [{"role": "user", "content": [block]}]
+
+    answer = site.post("/v1/messages", ask(model="test/chat", messages=messages, stream=streamed))
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert answer.json()["error"]["message"].startswith(path)
+    assert answer.json()["request_id"] == answer.headers["x-generation-id"]
+    assert site.generation(answer)["total_cost"] == 0
+    assert site.upstream.arrived == []
+
+
 def test_a_refusal_tells_how_it_was_routed_to_those_who_ask(site: Site):
     site.upstream.play("claude-limited", whole({"error": {"message": "slow"}}, status=429))
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.e2e.process import Gateway
-from tests.surfaces.conftest import SECRET, Site
+from tests.surfaces.conftest import CONFIG, GRID, MODEL, SECRET, Site
 from tests.surfaces.natives import NATIVES
 from tests.surfaces.test_grid import ask_responses, data_of, gather_responses
 from tests.surfaces.upstream import Played, Upstream, whole
@@ -245,3 +245,114 @@ def test_codex_finds_a_list_of_models_that_it_can_read(quick: Site):
 
     assert answer["models"] == []
     assert "grid/grid-chat" in {row["id"] for row in answer["data"]}
+
+
+# What Codex sends
+
+SHELL = {"type": "exec", "command": ["ls"], "timeout_ms": None, "env": None}
+CODEX = {
+    "instructions": "You are a coding agent.",
+    "input": [
+        {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Be brief."}]},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Fix it."}]},
+        {"type": "reasoning", "summary": [], "content": None, "encrypted_content": "gAAA"},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Looking."}], "phase": "commentary"},
+        {"type": "custom_tool_call", "call_id": "c1", "name": "apply_patch", "input": "*** Begin Patch"},
+        {"type": "function_call", "call_id": "c2", "name": "exec", "arguments": '{"cmd":"ls"}'},
+        {"type": "local_shell_call", "call_id": "c3", "status": "completed", "action": SHELL},
+        {"type": "custom_tool_call_output", "call_id": "c1", "output": "patched"},
+        {"type": "function_call_output", "call_id": "c2", "output": "a.py"},
+        {"type": "function_call_output", "call_id": "c3", "output": [{"type": "input_text", "text": "b.py"}]},
+        {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "x"}},
+        {"type": "compaction", "encrypted_content": "zzz"},
+    ],
+    "tools": [
+        {"type": "function", "name": "exec", "description": "Runs.", "strict": False, "parameters": {"type": "object", "properties": {"cmd": {"type": "string"}}}},
+        {"type": "custom", "name": "apply_patch", "description": "Edits.", "format": {"type": "grammar", "syntax": "lark", "definition": "start: X"}},
+        {"type": "local_shell"},
+        {"type": "web_search", "external_web_access": False},
+        {"type": "tool_search", "execution": "client", "description": "Finds.", "parameters": {"type": "object", "properties": {"query": {"type": "string"}}}},
+        {"type": "namespace", "name": "docs", "description": "", "tools": [{"type": "function", "name": "find", "parameters": {"type": "object", "properties": {}}}]},
+    ],
+    "tool_choice": "auto",
+    "parallel_tool_calls": True,
+    "reasoning": {"effort": "medium", "summary": "auto"},
+    "store": False,
+    "stream": True,
+    "include": ["reasoning.encrypted_content"],
+    "prompt_cache_key": "conversation-1",
+    "text": {"verbosity": "low"},
+    "client_metadata": {"installation": "x"},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def everywhere(tmp_path_factory) -> Iterator[Site]:
+    """A gateway before every upstream dialect."""
+    with Upstream() as upstream:
+        models = "".join(MODEL.format(id=i, provider=p, upstream=u, output=o, price=r) for i, p, u, o, r in GRID)  # fmt: skip
+        config = CONFIG.format(url=upstream.url) + models
+        folder = tmp_path_factory.mktemp("everywhere")
+        gateway = Gateway(folder, config, environ={"UPSTREAM_SECRET": SECRET})
+        gateway.start()
+        yield Site(gateway=gateway, upstream=upstream)
+        gateway.stop()
+
+
+@pytest.mark.parametrize("dialect", NATIVES)
+def test_a_turn_of_codex_reaches_every_dialect(everywhere: Site, dialect):
+    native = NATIVES[dialect]
+    everywhere.upstream.play(native.upstream, native.stream())
+    body = {**CODEX, "model": f"grid/{native.upstream}"}
+
+    answer = everywhere.post("/v1/responses", body, originator="codex_cli_rs", session_id="s-1")
+
+    assert answer.status_code == 200, answer.text
+    assert gather_responses(data_of(answer.content)).finish == "calls"
+    sent = json.dumps(everywhere.upstream.last.json)
+    for part in ("coding agent", "Be brief.", "Fix it.", "Looking.", "patched", "a.py", "b.py"):
+        assert part in sent
+    if dialect == "openai_responses":
+        kept = {
+            name: value for name, value in everywhere.upstream.last.json.items() if name != "model"
+        }
+        assert kept == CODEX
+    else:
+        assert "gAAA" not in sent
+        assert "docs__find" in sent
+    assert everywhere.generation(answer)["session_id"] == "s-1"
+
+
+@pytest.mark.parametrize("name", ["session_id", "session-id"])
+def test_the_session_is_told_by_a_header(quick: Site, name):
+    quick.upstream.play("grid-chat", NATIVES["openai_chat"].whole())
+    headers = {"authorization": f"Bearer {quick.key}", name: "s-2"}
+
+    answer = httpx.post(
+        f"{quick.root}/v1/responses", json=ask_responses("grid/grid-chat"), headers=headers
+    )
+
+    assert quick.generation(answer)["session_id"] == "s-2"
+
+
+def test_a_patch_comes_back_as_free_text_from_a_chat_provider(quick: Site):
+    patch = '*** Begin Patch\n*** Update File: é.py\n+"x"\n'
+    arguments = json.dumps({"input": patch})
+    call = {"index": 0, "id": "c9", "type": "function", "function": {"name": "apply_patch", "arguments": ""}}  # fmt: skip
+    deltas = [{"tool_calls": [call]}] + [
+        {"tool_calls": [{"index": 0, "function": {"arguments": part}}]}
+        for part in (arguments[:9], arguments[9:30], arguments[30:])
+    ]
+    chunks = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
+    lines = [b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks]
+    quick.upstream.play("grid-chat", Played(parts=(*lines, b"data: [DONE]\n\n"), kind="text/event-stream"))  # fmt: skip
+
+    events = data_of(quick.post("/v1/responses", {**CODEX, "model": "grid/grid-chat"}).content)
+
+    of_input = [event for event in events if "custom_tool_call_input" in event["type"]]
+    assert "".join(event.get("delta", "") for event in of_input) == patch
+    assert of_input[-1]["input"] == patch
+    (item,) = events[-1]["response"]["output"]
+    assert (item["type"], item["call_id"], item["input"]) == ("custom_tool_call", "c9", patch)
+    assert events[-2]["item"] == item

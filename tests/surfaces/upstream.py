@@ -2,7 +2,10 @@
 
 import json
 import re
+import select
+import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -16,7 +19,7 @@ _IN_FORM = re.compile(rb'name="model"\r\n\r\n([^\r]+)\r\n')
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer. `parts` are sent one by one, `pause_s` apart; `held` waits before the last."""
+    """One answer. `parts` are sent one by one, `pause_s` apart; `cut` ends it without its end."""
 
     parts: tuple[bytes, ...]
     status: int = 200
@@ -62,6 +65,7 @@ class Upstream:
         self.answers: dict[str, list[Answer]] = {}
         self.arrived: list[Arrived] = []
         self.gone = threading.Event()
+        self.gone_at_s = 0.0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -130,14 +134,14 @@ class Upstream:
         try:
             self._send(handler, played, chunked=streamed)
         except OSError:
+            self.gone_at_s = time.time()
             self.gone.set()
             handler.close_connection = True
 
     def _send(self, handler: BaseHTTPRequestHandler, played: Played, *, chunked: bool) -> None:
-        pause = threading.Event()
         for number, part in enumerate(played.parts):
-            if number and played.pause_s:
-                pause.wait(played.pause_s)
+            if number and played.pause_s and _hung_up(handler.connection, played.pause_s):
+                raise ConnectionResetError
             data = b"%x\r\n%s\r\n" % (len(part), part) if chunked else part
             handler.wfile.write(data)
             handler.wfile.flush()
@@ -145,6 +149,12 @@ class Upstream:
             handler.close_connection = True
         elif chunked:
             handler.wfile.write(b"0\r\n\r\n")
+
+
+def _hung_up(connection: socket.socket, within_s: float) -> bool:
+    """Wait so long; sooner true if the other side closes meanwhile."""
+    readable, _, _ = select.select([connection], [], [], within_s)
+    return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""
 
 
 def _model(path: str, body: bytes) -> str:

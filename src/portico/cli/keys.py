@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import apsw
 import click
@@ -16,7 +17,7 @@ from portico.money import PICOUSD, format_usd, parse_usd
 from portico.storage import rows
 from portico.storage.connection import open_database
 from portico.storage.errors import StorageError
-from portico.vocabulary import ApiKey, LimitReset
+from portico.vocabulary import ApiKey, LimitReset, StreamTail
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -37,10 +38,20 @@ def keys() -> None:
     type=click.Choice(["daily", "weekly", "monthly"]),
     help="Count the limit anew every day, week or month (00:00 UTC); never by default.",
 )
+@click.option(
+    "--stream-tail",
+    type=click.Choice(get_args(StreamTail)),
+    help="What the last chunk of a stream has in its choices, for an app that needs another form.",
+)
 @_JSON
 @with_database
 def create(
-    path: Path, name: str, limit: str | None, limit_reset: LimitReset | None, as_json: bool
+    path: Path,
+    name: str,
+    limit: str | None,
+    limit_reset: LimitReset | None,
+    stream_tail: StreamTail | None,
+    as_json: bool,
 ) -> None:
     """Make a key and print its secret, once."""
     if limit_reset and limit is None:
@@ -55,6 +66,7 @@ def create(
         created_ms=time.time_ns() // 1_000_000,
         limit_picousd=limit_picousd,
         limit_reset=limit_reset,
+        stream_tail=stream_tail,
     )
     with _opened(path) as db:
         key = rows.insert_key(db, key)
@@ -150,6 +162,7 @@ def _facts(key: ApiKey) -> dict[str, object]:
         "disabled": key.disabled,
         "limit": None if limit is None else limit / PICOUSD,
         "limit_reset": key.limit_reset,
+        "stream_tail": key.stream_tail,
         "created_ms": key.created_ms,
     }
 

@@ -16,7 +16,6 @@ from portico.dialects.base import (
     RawFields,
     RequestHead,
     SideApi,
-    StreamTail,
     WireProfile,
 )
 from portico.dialects.relay import PassthroughRelay, StreamRelay, VerbatimRelay
@@ -84,7 +83,6 @@ __all__ = [
     "RequestHead",
     "SideApi",
     "StreamRelay",
-    "StreamTail",
     "VerbatimRelay",
     "WireProfile",
     "relay_between",

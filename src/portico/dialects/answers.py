@@ -57,31 +57,6 @@ def read_object(body: bytes, quirks: Quirks, read: Reader) -> ChatResponse:
         raise unreadable_answer() from error
 
 
-def with_texts(response: ChatResponse) -> ChatResponse:
-    """Return `response`, which has a text wherever there has to be one.
-
-    Raises:
-        TypeError, ValueError: something else stands there, or nothing.
-    """
-    for choice in response.choices:
-        _check_texts(choice)
-    return response
-
-
-def _check_texts(choice: Choice) -> None:
-    texts: list[object] = [choice.content or "", choice.refusal or ""]
-    if choice.native_finish_reason is not None:
-        texts.append(choice.native_finish_reason)
-    for item in choice.reasoning:
-        texts += [one for one in (item.text, item.summary, item.data, item.signature) if one]
-    for call in choice.tool_calls:
-        texts += [call.id, call.name, call.arguments]
-        if not (call.id and call.name):
-            raise ValueError("a tool call without a name")
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("something else than text")
-
-
 def with_content(answer: ChatResponse) -> ChatResponse:
     """The answer itself.
 
@@ -125,6 +100,33 @@ def restated(body: bytes, quirks: Quirks) -> bytes:
         return dumps(quirks.restate(answer_json(body)))
     except ShapeError as error:
         raise unreadable_answer() from error
+
+
+def with_texts(response: ChatResponse) -> ChatResponse:
+    """Return `response`, which has a text wherever there has to be one.
+
+    Raises:
+        TypeError, ValueError: something else stands there, or nothing.
+    """
+    for choice in response.choices:
+        _check_texts(choice)
+    if not isinstance(response.service_tier, str | None):
+        raise TypeError("something else than text")
+    return response
+
+
+def _check_texts(choice: Choice) -> None:
+    texts: list[object] = [choice.content or "", choice.refusal or ""]
+    if choice.native_finish_reason is not None:
+        texts.append(choice.native_finish_reason)
+    for item in choice.reasoning:
+        texts += [one for one in (item.text, item.summary, item.data, item.signature) if one]
+    for call in choice.tool_calls:
+        texts += [call.id, call.name, call.arguments]
+        if not (call.id and call.name):
+            raise ValueError("a tool call without a name")
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("something else than text")
 
 
 def unreadable_answer() -> UpstreamUnavailable:

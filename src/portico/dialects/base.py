@@ -8,10 +8,17 @@ import msgspec
 from portico.errors import GatewayError, UpstreamError
 from portico.jsonio import JsonObject
 from portico.sse import KEEP_ALIVE, ServerSentEvent, SSEParser
-from portico.vocabulary import ChatRequest, ChatResponse, Cost, Pricing, StreamEvent, Usage
+from portico.vocabulary import (
+    ChatRequest,
+    ChatResponse,
+    Cost,
+    Pricing,
+    StreamEvent,
+    StreamTail,
+    Usage,
+)
 
 WireProfile = Literal["current", "2025"]
-StreamTail = Literal["repeat_finish", "null_finish", "empty_choices"]
 RawFields = dict[str, msgspec.Raw]
 Events = Sequence[StreamEvent]
 

@@ -163,9 +163,11 @@ class StreamRelay:
         elif isinstance(event, ReasoningDelta):
             self.output_chars += _chars(event.item.text or event.item.summary or "")
         elif isinstance(event, StreamUsage):
+            _check_texts(*_given(event.service_tier))
             self.usage = event.usage
             self.service_tier = event.service_tier or self.service_tier
         elif isinstance(event, Finish):
+            _check_texts(*_given(event.native_reason))
             self.finish = self.finish or event
         elif isinstance(event, Start):
             self.start = event
@@ -175,6 +177,20 @@ class StreamRelay:
     def _keep_unreadable(self, cause: Exception) -> None:
         self.error = StreamBroken("the upstream sent an unreadable event")
         self.error.__cause__ = cause
+
+
+def _given(text: object) -> tuple[object, ...]:
+    return () if text is None else (text,)
+
+
+def _check_texts(*texts: object) -> None:
+    """What any dialect will take for text has to be text: records do not check it.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not all(type(text) is str for text in texts):
+        raise TypeError("expected a text")
 
 
 class PassthroughRelay(StreamRelay):

@@ -16,6 +16,7 @@ from portico.server.surfaces import (
     audio,
     chat,
     completions,
+    credits,
     embeddings,
     generations,
     health,
@@ -52,10 +53,11 @@ ROUTES: tuple[Route, ...] = (
     models.PROVIDERS,
     account.KEY,
     account.AUTH_KEY,
+    credits.CREDITS,
     generations.GENERATION,
     EXPLAIN,
 )
-ROOT_ROUTES: tuple[Route, ...] = (health.HEALTH, health.ROOT)
+ROOT_ROUTES: tuple[Route, ...] = (health.HEALTH, *health.ROOTS)
 CATALOG_PATHS = {
     models.MODELS.path,
     models.COUNT.path,

@@ -23,7 +23,6 @@ CORS: Headers = [
     (b"access-control-expose-headers", b"X-Generation-Id"),
 ]
 PREFLIGHT: Headers = [
-    *CORS,
     (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE, OPTIONS"),
     (b"access-control-allow-headers", b"*, Authorization"),
     (b"access-control-max-age", b"86400"),

@@ -27,6 +27,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     gateway: Gateway
     max_body_bytes: int
     public_catalog: bool = False
+    credits_display_unlimited_usd: int = 1_000_000
     stand_in: ApiKey | None = None
     facts: dict[str, object] = {}
     views: dict[str, tuple[CatalogSnapshot, list[Entry]]] = {}

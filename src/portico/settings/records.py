@@ -75,12 +75,15 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
             One gateway at a time may use it.
         public_catalog: answer the catalogue routes (`/models`, `/providers`)
             without a key, too.
+        credits_display_unlimited_usd: what `GET /credits` shows as left for a key
+            without a limit; some clients stop where nothing is left.
     """
 
     host: str = "127.0.0.1"
     port: Port = 8400
     data_dir: Path = Path("~/.local/share/portico")
     public_catalog: bool = False
+    credits_display_unlimited_usd: Count = 1_000_000
 
 
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):

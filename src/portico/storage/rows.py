@@ -19,7 +19,7 @@ from portico.vocabulary import ApiKey, AttemptRecord, Generation, Pricing, Usage
 SqlValue = str | int | float | bytes | None
 Row = tuple[SqlValue, ...]
 
-KEY_COLUMNS = "hash, name, label, created_ms, disabled, limit_picousd, limit_reset, expires_ms, id"
+KEY_COLUMNS = "hash, name, label, created_ms, disabled, limit_picousd, limit_reset, expires_ms, stream_tail, id"
 _ENTRY_COLUMNS = ("seq", "generation_id", "key_hash", "kind", "amount_picousd", "at_ms", "model")
 GENERATION_COLUMNS = Generation.__struct_fields__
 ATTEMPT_COLUMNS = AttemptRecord.__struct_fields__
@@ -144,7 +144,7 @@ def insert_key(db: apsw.Connection, key: ApiKey) -> ApiKey:
     """
     db.execute(
         "INSERT INTO keys (hash, name, label, created_ms, disabled, limit_picousd, limit_reset,"
-        " expires_ms) VALUES (?,?,?,?,?,?,?,?)",
+        " expires_ms, stream_tail) VALUES (?,?,?,?,?,?,?,?,?)",
         astuple(key)[:-1],
     )
     return msgspec.structs.replace(key, rowid=db.last_insert_rowid())

@@ -14,6 +14,7 @@ from portico.vocabulary.accounts import (
     Principal,
     Reservation,
     Spending,
+    StreamTail,
     Usage,
     Waiver,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "Spending",
     "Start",
     "StreamEvent",
+    "StreamTail",
     "StreamUsage",
     "Text",
     "TextDelta",

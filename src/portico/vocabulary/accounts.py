@@ -11,6 +11,7 @@ import msgspec
 from portico.vocabulary.catalog import Pricing
 
 LimitReset = Literal["daily", "weekly", "monthly"]
+StreamTail = Literal["repeat_finish", "null_finish", "empty_choices"]
 Waiver = Literal["zero_completion", "upstream_error", "interrupted", "byok"]
 
 
@@ -109,7 +110,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
     `hash` is the lower-case hex SHA-256 of the whole secret and is the public
     identifier; `label` is the masked secret a person may see. `limit_picousd`
-    of None is no limit, 0 lets nothing be spent.
+    of None is no limit, 0 lets nothing be spent. `stream_tail` is the form of the last
+    chunks for the client that has this key, None is the gateway's.
     """
 
     hash: str
@@ -120,6 +122,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     limit_picousd: int | None = None
     limit_reset: LimitReset | None = None
     expires_ms: int | None = None
+    stream_tail: StreamTail | None = None
     rowid: int = 0
 
 

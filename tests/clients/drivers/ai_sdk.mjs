@@ -78,7 +78,7 @@ await main({
     });
     for await (const part of answer.fullStream) {
       if (part.type === "text-delta") said += part.text ?? part.delta ?? "";
-      if (part.type === "error") return { raised: true, text: said, message: String(part.error) };
+      if (part.type === "error") return { raised: true, text: said, message: part.error.message };
     }
     return { raised: false };
   },
@@ -101,8 +101,9 @@ await main({
     for await (const piece of answer.textStream) {
       if (piece) break;
     }
+    const atS = Date.now() / 1000;
     stop.abort();
-    return { pieces: 1 };
+    return { pieces: 1, at_s: atS };
   },
   usage: async (root, key) => {
     const answer = await generateText({
@@ -113,6 +114,6 @@ await main({
     return { prompt: usage.promptTokens, completion: usage.completionTokens, cost: usage.cost };
   },
   models: async () => {
-    throw new Skip("it lists no models");
+    throw new Skip("it asks no server for its models");
   },
 });

@@ -1,6 +1,7 @@
 """The `anthropic` package: https://github.com/anthropics/anthropic-sdk-python"""
 
 import json
+import time
 
 import anthropic
 from common import CALLS, IMAGE, LONG, QUESTION, SCHEMA, main, model
@@ -105,7 +106,8 @@ def cancel(root, key):
     request = {"model": model("cancel"), "max_tokens": 100, "messages": asked("cancel")}
     with client(root, key).messages.stream(**request) as events:
         next(iter(events.text_stream))
-    return {"pieces": 1}
+        at_s = time.time()
+    return {"pieces": 1, "at_s": at_s}
 
 
 def usage(root, key):

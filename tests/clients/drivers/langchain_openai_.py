@@ -1,7 +1,9 @@
 """`langchain-openai`: https://python.langchain.com/docs/integrations/chat/openai/"""
 
+import time
+
 import openai
-from common import FUNCTION, SCHEMA, Skip, chat_messages, main, model
+from common import FUNCTION, QUESTION, SCHEMA, Skip, chat_messages, main, model
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_openai import ChatOpenAI
 
@@ -47,7 +49,22 @@ def results(root, key):
 
 
 def reasoning(root, key):
-    raise Skip("ChatOpenAI drops members of an answer that OpenAI does not have")
+    """Over the Responses API: of a chat answer it keeps only what OpenAI's has."""
+    thinking = chat(
+        root,
+        key,
+        "reasoning",
+        use_responses_api=True,
+        output_version="responses/v1",
+        include=["reasoning.encrypted_content"],
+        reasoning={"effort": "low"},
+        max_tokens=3000,
+    )
+    first = thinking.invoke(chat_messages("reasoning"))
+    thinking.invoke([HumanMessage(QUESTION), first, HumanMessage("And?")])
+    (thought,) = [block for block in first.content if block["type"] == "reasoning"]
+    parts = [*thought.get("summary", ()), *(thought.get("content") or ())]
+    return {"reasoning": "".join(part["text"] for part in parts)}
 
 
 def schema(root, key):
@@ -77,8 +94,9 @@ def overflow(root, key):
 def cancel(root, key):
     chunks = chat(root, key, "cancel").stream(chat_messages("cancel"))
     next(chunks)
+    at_s = time.time()
     chunks.close()
-    return {"pieces": 1}
+    return {"pieces": 1, "at_s": at_s}
 
 
 def usage(root, key):
@@ -91,7 +109,7 @@ def usage(root, key):
 
 
 def models(root, key):
-    raise Skip("it lists no models")
+    raise Skip("it asks no server for its models")
 
 
 main(

@@ -2,9 +2,10 @@
 
 import gc
 import json
+import time
 
 import litellm
-from common import FUNCTION, SCHEMA, Skip, chat_messages, main, model
+from common import FUNCTION, SCHEMA, chat_messages, main, model
 
 litellm.suppress_debug_info = True
 
@@ -74,7 +75,7 @@ def cancel(root, key):
     next(iter(chunks))
     del chunks  # it has no way to close a stream
     gc.collect()
-    return {"pieces": 1}
+    return {"pieces": 1, "at_s": time.time()}
 
 
 def limited(root, key):
@@ -92,7 +93,13 @@ def usage(root, key):
 
 
 def models(root, key):
-    raise Skip("as a client it lists no models")
+    rows = litellm.get_valid_models(
+        check_provider_endpoint=True,
+        custom_llm_provider="openrouter",
+        api_key=key,
+        api_base=root + "/api/v1",
+    )
+    return {"ids": [row.removeprefix("openrouter/") for row in rows]}
 
 
 main(

@@ -68,8 +68,9 @@ await main({
   cancel: async (root, key) => {
     const chunks = await ask(root, key, "cancel", { stream: true });
     for await (const chunk of chunks) if (chunk) break;
+    const atS = Date.now() / 1000;
     chunks.controller.abort();
-    return { pieces: 1 };
+    return { pieces: 1, at_s: atS };
   },
   usage: async (root, key) => {
     const { usage } = await ask(root, key, "usage");

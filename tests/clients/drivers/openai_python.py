@@ -1,6 +1,7 @@
 """The `openai` package: https://github.com/openai/openai-python"""
 
 import json
+import time
 
 import openai
 from common import FUNCTION, SCHEMA, chat_messages, main, model
@@ -69,7 +70,8 @@ def overflow(root, key):
 def cancel(root, key):
     with ask(root, key, "cancel", stream=True) as chunks:
         next(iter(chunks))
-    return {"pieces": 1}
+        at_s = time.time()
+    return {"pieces": 1, "at_s": at_s}
 
 
 def usage(root, key):

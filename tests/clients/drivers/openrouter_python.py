@@ -1,6 +1,7 @@
 """The `openrouter` package: https://github.com/OpenRouterTeam/python-sdk"""
 
 import json
+import time
 
 from common import FUNCTION, SCHEMA, chat_messages, main, model
 from openrouter import OpenRouter, errors
@@ -73,7 +74,8 @@ def overflow(root, key):
 def cancel(root, key):
     with ask(root, key, "cancel", stream=True) as events:
         next(iter(events))
-    return {"pieces": 1}
+        at_s = time.time()
+    return {"pieces": 1, "at_s": at_s}
 
 
 def limited(root, key):

@@ -93,8 +93,12 @@ await main({
     return { raised: false };
   },
   cancel: async (root, key) => {
-    for await (const chunk of await ask(root, key, "cancel", { stream: true })) if (chunk) break;
-    return { pieces: 1 };
+    let atS;
+    for await (const chunk of await ask(root, key, "cancel", { stream: true })) {
+      atS = Date.now() / 1000;
+      if (chunk) break;
+    }
+    return { pieces: 1, at_s: atS };
   },
   usage: async (root, key) => {
     const { usage } = await ask(root, key, "usage");

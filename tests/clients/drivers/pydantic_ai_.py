@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import time
 
 from common import CALLS, IMAGE, LONG, QUESTION, SCHEMA, Skip, main, model
 from openai import AsyncOpenAI
@@ -57,13 +58,13 @@ def streamed(root, key, case, *, stop_after=None):
                     pieces.append(event.delta.content_delta)
                 if stop_after is not None and len(pieces) >= stop_after:
                     break
-            return pieces, text_of(events.get())
+            return pieces, text_of(events.get()), time.time()
 
     return asyncio.run(run())
 
 
 def stream(root, key):
-    pieces, whole = streamed(root, key, "stream")
+    pieces, whole, _ = streamed(root, key, "stream")
     return {"text": whole, "pieces": len(pieces)}
 
 
@@ -130,8 +131,8 @@ def overflow(root, key):
 
 
 def cancel(root, key):
-    pieces, _ = streamed(root, key, "cancel", stop_after=1)
-    return {"pieces": len(pieces)}
+    pieces, _, at_s = streamed(root, key, "cancel", stop_after=1)
+    return {"pieces": len(pieces), "at_s": at_s}
 
 
 def usage(root, key):
@@ -144,7 +145,7 @@ def usage(root, key):
 
 
 def models(root, key):
-    raise Skip("it lists no models")
+    raise Skip("it asks no server for its models")
 
 
 main(

@@ -84,7 +84,8 @@ def test_fallbacks_and_models_name_further_models():
         (body(messages=[]), "messages: at least one"),
         (body(messages=[{"role": "tool", "content": ""}]), r"messages\.0\.role"),
         (body(messages=[{"role": "user"}]), r"messages\.0"),
-        (body(max_tokens=0), "max_tokens: expected at least 1"),
+        (body(max_tokens=0), "max_tokens: expected an integer from 1"),
+        (body(max_tokens=2**63), "max_tokens: expected an integer from 1"),
         (body(model=None), "model: name a model"),
         (body(models=["a/b"], fallbacks=[{"model": "c/d"}]), "either models or fallbacks"),
         (body(fallbacks=[{"model": "a/b"}] * 4), "at most 3"),
@@ -333,6 +334,34 @@ def test_thinking_that_no_model_of_the_family_signed_is_taken_out():
     assert upstream["messages"] == [*HI, {"role": "assistant", "content": [signed]}, *HI]
 
 
+@pytest.mark.parametrize(
+    ("signature", "thinking", "kept"),
+    [
+        ("portico:e30=", {"type": "enabled", "budget_tokens": 2000}, False),
+        ("", {"type": "enabled", "budget_tokens": 2000}, False),
+        ("c2ln", {"type": "enabled", "budget_tokens": 2000}, True),
+        ("portico:e30=", {"type": "adaptive"}, True),
+    ],
+)
+def test_a_tool_loop_that_another_model_began_goes_on_without_a_budget(signature, thinking, kept):
+    call = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    thought = {"type": "thinking", "thinking": "hm", "signature": signature}
+    turn = {"role": "assistant", "content": [thought, call]}
+    edits = {"edits": [{"type": "clear_thinking_20251015"}]}
+
+    sent = head(
+        messages=[*HI, turn, {"role": "user", "content": [RESULT]}],
+        thinking=thinking,
+        context_management=edits,
+    )
+    raw, dropped = MESSAGES.upstream_body(sent, "m", frozenset(), Quirks())
+
+    upstream = json.loads(raw)
+    assert upstream.get("thinking") == (thinking if kept else None)
+    assert ("context_management" in upstream) is kept
+    assert ("reasoning" in dropped) is not kept
+
+
 # --- through the hub ----------------------------------------------------------------
 
 
@@ -485,6 +514,17 @@ def test_a_result_that_failed_says_so_where_the_api_can():
 
     assert '"error":"No."' in sent_to(DIALECTS["gemini"], messages=messages)
     assert '"status":"error"' in sent_to(DIALECTS["bedrock_converse"], messages=messages)
+
+
+def test_a_long_description_of_the_user_becomes_a_short_name_that_stays_the_same():
+    described = '{"device_id":"' + "0" * 64 + '","session_id":"1"}'
+
+    first, second = (to_chat(metadata={"user_id": described})["user"] for _ in range(2))
+
+    assert len(first) == 64
+    assert first == second
+    assert to_chat(metadata={"user_id": described + "2"})["user"] != first
+    assert to_chat(metadata={"user_id": "user_1"})["user"] == "user_1"
 
 
 def test_what_only_this_api_understands_does_not_reach_a_chat_upstream():

@@ -260,6 +260,41 @@ def test_a_call_of_a_tool_in_a_namespace_names_it_apart():
     assert (call["namespace"], call["name"]) == ("docs", "find")
 
 
+# What a model writes as arguments, and the free text that is meant.
+WRAPPED = [
+    ('{"input":"+a\\n"}', "+a\n"),
+    (' { "input" : "\\u00e9\\ud83d\\ude00\\"\\\\/" } ', 'é\U0001f600"\\/'),
+    ('{"input":""}', ""),
+    ('{"input":"a\nb\tc"}', "a\nb\tc"),  # as they are, where JSON wants escapes
+    ('{"input":"\\d+ \\ud800 \\u12"}', "\\d+ \\ud800 \\u12"),  # escapes that are none
+    ('{"input":"cut \\n off', "cut \n off"),
+    ('{"input":"cut \\', "cut \\"),
+    ("*** Begin Patch", "*** Begin Patch"),
+    ("", ""),
+    ('{"patch":"x"}', '{"patch":"x"}'),
+    ('{"why":"y","input":"x"}', "x"),
+    ('{"input":5}', '{"input":5}'),
+]
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize(("arguments", "text"), WRAPPED)
+def test_the_text_inside_arguments_comes_as_they_grow(arguments, text, size, schemas):
+    pieces = [arguments[i : i + size] for i in range(0, len(arguments), size)]
+
+    events = written(
+        ToolCallStart(index=0, id="c", name="patch"),
+        *(ToolCallDelta(index=0, arguments=piece) for piece in pieces),
+    )
+
+    check_grammar(events)  # also that the deltas add up to the text
+    (item,) = events[-1]["response"]["output"]
+    assert item["input"] == text
+    assert [problem for event in events for problem in problems(schemas, event)] == []
+    if size == 1 and text == "+a\n":
+        assert [e["delta"] for e in events if e["type"].endswith("delta")] == ["+", "a", "\n"]
+
+
 def test_a_custom_tool_in_a_namespace_is_called_by_free_text(schemas):
     space = {"type": "namespace", "name": "files", "description": "F.", "tools": [{"type": "custom", "name": "edit"}]}  # fmt: skip
 
@@ -308,6 +343,8 @@ CLIENT_CALLS = [
     ("apply_patch", {"type": "create_file", "path": "a.py"}, None),
     ("apply_patch", {"type": "move_file", "path": "a.py", "diff": ""}, None),
     ("apply_patch", ["x"], None),
+    ("tool_search", {"query": "x"}, {"execution": "client", "arguments": {"query": "x"}}),
+    ("tool_search", ["x"], None),
 ]  # fmt: skip
 
 
@@ -322,7 +359,7 @@ def test_calls_of_shells_and_patches_have_the_form_that_clients_run(kind, argume
         ToolCallStart(index=1, id="c2", name="add"),
         ToolCallDelta(index=0, arguments=text[5:]),
         ToolCallDelta(index=1, arguments="{}"),
-        request={"tools": [{"type": kind}, add]},
+        request={"tools": [{"type": kind, "execution": "client"}, add]},
     )
 
     check_grammar(events)
@@ -333,7 +370,7 @@ def test_calls_of_shells_and_patches_have_the_form_that_clients_run(kind, argume
     else:
         assert call["type"] == f"{kind}_call"
         assert {name: call[name] for name in told} == told
-    if kind != "local_shell":  # whose calls the description has not
+    if kind in {"shell", "apply_patch"}:  # the description has no calls of the others
         assert schemas.problems("OutputItems", call) == []
     if kind == "apply_patch":  # those of the shell it has, but not as the item of an event
         assert [problem for event in events for problem in problems(schemas, event)] == []
@@ -394,6 +431,11 @@ def test_images_and_items_of_the_providers_tools():
         "web_search_call", "image_generation_call", "message",
     ]  # fmt: skip
     assert found[0] == search
+    assert kinds(events)[:5] == [
+        "output_item.added", "web_search_call.in_progress", "web_search_call.searching",
+        "web_search_call.completed", "output_item.done",
+    ]  # fmt: skip
+    assert events[2]["item"]["status"] == "in_progress"
     assert (found[1]["result"], found[1]["status"]) == ("aGk=", "completed")
 
 

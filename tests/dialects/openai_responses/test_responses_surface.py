@@ -173,6 +173,9 @@ def test_an_item_that_cannot_be_read_is_the_clients_mistake_and_its_place_is_nam
         ({"text": {"format": {"type": 5}}}, "text.format.type:"),
         ({"text": {"verbosity": 5}}, "text.verbosity:"),
         ({"reasoning": {"effort": 5}}, "reasoning.effort:"),
+        ({"reasoning": {"effort": "ultra"}}, "reasoning.effort: expected one of none"),
+        ({"service_tier": []}, "service_tier:"),
+        ({"metadata": "x"}, "metadata:"),
         ({"instructions": ["x"]}, "instructions:"),
     ],
 )  # fmt: skip
@@ -537,6 +540,52 @@ CLIENT_TOOLS = {
 }
 
 
+SEARCH = {
+    "type": "tool_search", "execution": "client", "description": "Finds tools.",
+    "parameters": {"type": "object", "properties": {"query": {"type": "string"}, "limit": {"type": "number"}}},
+}  # fmt: skip
+FOUND = [
+    {**ADD, "name": "mul"},
+    ADD,
+    {"type": "namespace", "name": "docs", "description": "", "tools": [{**ADD, "name": "find"}]},
+]
+
+
+def test_a_search_for_tools_is_a_function_and_what_it_finds_is_offered():
+    """Codex has one; what came of it stands in the conversation."""
+    call = {"type": "tool_search_call", "call_id": "c1", "execution": "client", "status": "completed", "arguments": {"query": "x"}}  # fmt: skip
+    output = {"type": "tool_search_output", "call_id": "c1", "execution": "client", "status": "completed", "tools": FOUND}  # fmt: skip
+    fields = {"input": [call, output], "tools": [ADD, SEARCH]}
+
+    sent = chat_upstream(**fields)
+    again = json.loads(RESPONSES.encode_request(decoded(**fields), "m", frozenset(), Quirks())[0])
+
+    functions = [tool["function"] for tool in sent["tools"]]
+    assert [f["name"] for f in functions] == ["add", "tool_search", "mul", "docs__find"]
+    assert functions[1]["description"] == "Finds tools."
+    assert functions[1]["parameters"] == SEARCH["parameters"]
+    assert sent["messages"][0]["tool_calls"][0]["function"] == {
+        "name": "tool_search", "arguments": '{"query":"x"}',
+    }  # fmt: skip
+    assert sent["messages"][1]["content"] == '{"found":["mul","add","docs__find"]}'
+    assert (again["input"], again["tools"]) == ([call, output], [ADD, SEARCH])
+
+
+def test_a_search_for_tools_by_the_provider_is_left_out_elsewhere():
+    """There, all the tools that it could find are offered."""
+    call = {"type": "tool_search_call", "call_id": None, "execution": "server", "arguments": {}}
+    output = {"type": "tool_search_output", "call_id": None, "execution": "server", "tools": [ADD]}
+    fields = {
+        "input": [{"role": "user", "content": "Hi"}, call, output],
+        "tools": [{**ADD, "defer_loading": True}, {"type": "tool_search"}],
+    }
+
+    sent = chat_upstream(**fields)
+
+    assert [tool["function"]["name"] for tool in sent["tools"]] == ["add"]
+    assert sent["messages"] == [{"role": "user", "content": "Hi"}]
+
+
 @pytest.mark.parametrize("kind", CLIENT_TOOLS)
 def test_shells_and_patches_are_functions_for_others(kind):
     call, output, arguments, text = CLIENT_TOOLS[kind]
@@ -589,6 +638,30 @@ def test_a_search_is_left_out_for_who_cannot_and_other_hosted_tools_are_refused(
     assert not sent.keys() & {"tools", "tool_choice"}
     with pytest.raises(UpstreamRejected, match="code_interpreter"):
         chat_upstream(tools=[{"type": "code_interpreter", "container": {"type": "auto"}}])
+
+
+@pytest.mark.parametrize(
+    ("dialect", "model", "searches"),
+    [
+        ("openai_chat", "m", False),
+        ("cohere_chat", "command-a", False),
+        ("bedrock_converse", "anthropic.claude-haiku-4-5-v1:0", False),
+        ("bedrock_converse", "amazon.nova-pro-v1:0", True),
+        ("gemini", "gemini-2.5-pro", False),
+        ("gemini", "gemini-3-pro-preview", True),
+        ("anthropic_messages", "claude-haiku-4-5", True),
+    ],
+)
+def test_a_search_beside_functions_does_not_keep_a_model_from_answering(dialect, model, searches):
+    """Codex offers one in every request."""
+    asked = head(tools=[ADD, {"type": "web_search"}])
+
+    body, dropped = request_between(
+        RESPONSES, DIALECTS[dialect], asked, model, frozenset(), Quirks()
+    )
+
+    assert b'"add"' in body
+    assert (dropped & {"web_search"} == set()) is searches
 
 
 def test_what_tools_of_the_provider_did_stays_with_the_provider():

@@ -1,5 +1,6 @@
 """Whole Messages requests as the hub's request, for an upstream of another dialect."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ Blocks = Sequence[tuple[int, JsonObject]]
 _EXTRAS = frozenset({*NATIVE_EXTRAS, "service_tier"})
 _TOOL_FIELDS = frozenset({"type", "name", "description", "input_schema", "strict", "cache_control"})
 _MODES: dict[str, Any] = {"auto": "auto", "any": "required", "none": "none", "tool": "named"}
+_USER_CHARS = 64
 _ADAPTIVE_EFFORT = "high"  # what the API does when thinking is adaptive and no effort is said
 
 
@@ -70,10 +72,17 @@ def decode_request(head: RequestHead) -> ChatRequest:
         response_format=_format(config.get("format")),
         reasoning=wish,
         verbosity=config.get("effort") if wish is None or wish.effort is None else None,
-        user=head.user,
+        user=_short(head.user),
         extra=extra or None,
         dialect="anthropic_messages",
     )
+
+
+def _short(user: str | None) -> str | None:
+    """Who asks, in no more letters than other APIs take; agents send whole descriptions here."""
+    if user is None or len(user) <= _USER_CHARS:
+        return user
+    return hashlib.sha256(user.encode()).hexdigest()[:_USER_CHARS]
 
 
 def _system(system: Any) -> Iterator[Message]:

@@ -13,8 +13,14 @@ import msgspec
 from portico.dialects.anthropic_messages.families import family_of
 from portico.dialects.anthropic_messages.thinking import FOREIGN, is_foreign
 from portico.dialects.base import Quirks, RawFields, RequestHead
-from portico.dialects.checks import asked_models, check_session_id, prompt_bytes, read_body
-from portico.dialects.fields import finished_body, object_of, raw
+from portico.dialects.checks import (
+    asked_models,
+    check_output_cap,
+    check_session_id,
+    prompt_bytes,
+    read_body,
+)
+from portico.dialects.fields import finished_body, members_of, object_of, raw
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, dumps, loads
 
@@ -113,8 +119,7 @@ def read_head(body: bytes) -> RequestHead:
 def _check(body: _Body) -> None:
     if not body.messages:
         raise InvalidRequest("messages: at least one message is required")
-    if body.max_tokens is not None and body.max_tokens < 1:
-        raise InvalidRequest(f"max_tokens: expected at least 1, got {body.max_tokens}")
+    check_output_cap("max_tokens", body.max_tokens)
     if body.models and body.fallbacks:
         raise InvalidRequest("fallbacks: send either models or fallbacks")
     if len(body.fallbacks or ()) > 3:
@@ -213,8 +218,31 @@ def _fields_for(
         if name in dropped:
             fields.pop(native, None)
     if any(mark in bytes(fields["messages"]) for mark in _MARKS):
-        fields["messages"] = raw(_without_foreign_thinking(loads(fields["messages"])))
+        messages = _without_foreign_thinking(loads(fields["messages"]))
+        fields["messages"] = raw(messages)
+        if _continues_unsigned(messages) and _has_budget(fields.get("thinking")):
+            del fields["thinking"]
+            fields.pop("context_management", None)  # it may be about thinking
+            dropped |= {"reasoning"}
     return fields, dropped
+
+
+def _has_budget(thinking: msgspec.Raw | None) -> bool:
+    return bytes(members_of(thinking).get("type", b"")) == b'"enabled"'
+
+
+def _continues_unsigned(messages: list[JsonObject]) -> bool:
+    """A tool loop whose call was made without signed thinking: with a budget to think, the
+    API refuses to go on."""
+    caller = next((m for m in reversed(messages) if m["role"] == "assistant"), None)
+    if caller is None or not _holds(messages[-1], "tool_result"):
+        return False
+    return _holds(caller, "tool_use") and not _holds(caller, "thinking", "redacted_thinking")
+
+
+def _holds(message: JsonObject, *kinds: str) -> bool:
+    content = message["content"]
+    return isinstance(content, list) and any(block.get("type") in kinds for block in content)
 
 
 def _without_foreign_thinking(messages: list[JsonObject]) -> list[JsonObject]:

@@ -11,7 +11,7 @@ from portico.dialects.bedrock_converse.names import NAME, encode_tool_name, fami
 from portico.dialects.bedrock_converse.reasoning import Wish, plan_reasoning
 from portico.dialects.bedrock_converse.turns import Turns, cache_point, keep_last_points
 from portico.dialects.checks import misshapen
-from portico.dialects.fields import encoded_body, object_of
+from portico.dialects.fields import encoded_body, object_of, text_of
 from portico.errors import UpstreamRejected
 from portico.jsonio import JsonObject, ShapeError, dumps
 from portico.vocabulary import ChatRequest, Tool
@@ -152,6 +152,9 @@ class _Encoding:
                 offered = ()
         listed: list[JsonObject] = []
         for tool in offered:
+            if self._optional(tool):
+                self.dropped.add(tool.type)
+                continue
             listed.append(self._tool(tool))
             point = cache_point(tool.cache_control)
             if point is not None and self._family.caches == "everywhere":
@@ -175,6 +178,12 @@ class _Encoding:
             return {"tool": {"name": encode_tool_name(choice.name or "")}}
         return None if choice.mode == "auto" and not self._own else _CHOICES[choice.mode]
 
+    def _optional(self, tool: Tool) -> bool:
+        """A search that a Responses client offers, where nobody can search: the model answers
+        without it."""
+        search = self._request.dialect == "openai_responses" and _SEARCH.match(tool.type)
+        return bool(search) and self._family.vendor != "amazon"
+
     def _tool(self, tool: Tool) -> JsonObject:
         if tool.type == "function":
             parameters = tool.parameters or {"type": "object", "properties": {}}
@@ -194,7 +203,7 @@ class _Encoding:
         fields = {**wish.fields, **self._top_k(wish), **object_of(body.pop(_ADDITIONAL, None))}
         if fields:
             body[_ADDITIONAL] = fields
-        if (tier := extra.get("service_tier")) in _TIERS:
+        if (tier := text_of(extra.get("service_tier"))) in _TIERS:
             body["serviceTier"] = {"type": tier}
         self.dropped.update((extra.keys() & PARAMETERS) - {"structured_outputs"})
         return body

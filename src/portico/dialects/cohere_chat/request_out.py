@@ -129,6 +129,12 @@ class _Encoding:
             return
         named = choice.name if choice is not None and choice.mode == "named" else None
         tools = [tool for tool in request.tools if named is None or tool.name == named]
+        if request.dialect == "openai_responses":  # whose clients offer a search to everybody
+            searches = [tool for tool in tools if tool.type.startswith("web_search")]
+            self.dropped.update(tool.type for tool in searches)
+            tools = [tool for tool in tools if tool not in searches]
+            if searches and not tools:
+                return
         if not tools:
             raise InvalidRequest(f"tool_choice: there is no tool {named!r}")
         body["tools"] = [_tool(tool) for tool in tools]

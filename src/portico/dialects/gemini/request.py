@@ -42,6 +42,8 @@ _ABSENT = ("min_p", "top_a", "repetition_penalty", "verbosity")
 _ABSENT_EXTRA = ("logit_bias", "prediction")
 _STOPS = 5
 _SCHEMA_NOISE = frozenset({"$schema", "$id"})
+_ALONE = re.compile(r"gemini-[12](?!\d)")
+"""Models that do not search where there are functions to call."""
 _SEARCH = re.compile(r"^(?:openrouter:)?web_search|^google_?search$", re.IGNORECASE)
 _MODES = {"none": "NONE", "auto": "AUTO", "required": "ANY", "named": "ANY"}
 _PARAMETERS = {
@@ -202,7 +204,12 @@ class _Encoding:
 
     def _tools(self) -> list[JsonObject]:
         functions = [_declare(t) for t in self._request.tools if t.type == "function"]
-        native = [_native_tool(t) for t in self._request.tools if t.type != "function"]
+        others = [t for t in self._request.tools if t.type != "function"]
+        if functions and self._request.dialect == "openai_responses" and _ALONE.search(self._model):
+            # Responses clients offer a search to everybody, these models take it alone
+            self.dropped.update(t.type for t in others if _SEARCH.search(t.type))
+            others = [t for t in others if not _SEARCH.search(t.type)]
+        native = [_native_tool(t) for t in others]
         if self._extra.get("web_search_options") is not None and self._takes("web_search_options"):
             native.append({"googleSearch": {}})
         if (functions or native) and not self._takes("tools"):

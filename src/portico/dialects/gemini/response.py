@@ -3,12 +3,7 @@
 import hashlib
 from typing import Any
 
-from portico.dialects.answers import (
-    answer_json,
-    unreadable_answer,
-    with_content,
-    with_texts,
-)
+from portico.dialects.answers import answer_json, unreadable_answer, with_content, with_texts
 from portico.dialects.base import Envelope, Quirks
 from portico.dialects.gathering import gathered
 from portico.dialects.gemini.finish import to_native

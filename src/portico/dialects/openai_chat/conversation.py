@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from portico.dialects.base import PARAMETERS, Quirks, RequestHead
 from portico.dialects.checks import misshapen
-from portico.dialects.fields import list_of, raw, rest_of
+from portico.dialects.fields import list_of, raw, rest_of, text_of
 from portico.dialects.openai_chat.portable import portable
 from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item
 from portico.dialects.openai_chat.request import GATEWAY_FIELDS, finish_body
@@ -133,6 +133,19 @@ def encode_request(
     return finished, dropped | {tool.type for tool in request.tools if tool not in tools}
 
 
+def _shared_extras(extra: Mapping[str, Any]) -> JsonObject:
+    """What of another dialect's own members this one has as well: the tier of an endpoint, and
+    the log probabilities of the Responses API."""
+    shared: JsonObject = {}
+    if (tier := text_of(extra.get("service_tier"))) in _TIERS:
+        shared["service_tier"] = tier
+    if _LOGPROBS in list_of(extra.get("include")):
+        shared["logprobs"] = True
+        if extra.get("top_logprobs"):
+            shared["top_logprobs"] = extra["top_logprobs"]
+    return shared
+
+
 def _searches(head: RequestHead) -> Iterator[Tool]:
     """The plugin `web` as the tool that it became: providers that search run it themselves.
 
@@ -142,19 +155,6 @@ def _searches(head: RequestHead) -> Iterator[Tool]:
     check_plugins(head.fields)
     if is_wanted(head.fields, WEB):
         yield Tool(name=WEB_SEARCH, type=WEB_SEARCH)
-
-
-def _shared_extras(extra: Mapping[str, Any]) -> JsonObject:
-    """What of another dialect's own members this one has as well: the tier of an endpoint, and
-    the log probabilities of the Responses API."""
-    shared: JsonObject = {}
-    if extra.get("service_tier") in _TIERS:
-        shared["service_tier"] = extra["service_tier"]
-    if _LOGPROBS in list_of(extra.get("include")):
-        shared["logprobs"] = True
-        if extra.get("top_logprobs"):
-            shared["top_logprobs"] = extra["top_logprobs"]
-    return shared
 
 
 def _messages(body: JsonObject) -> tuple[Message, ...]:

@@ -5,7 +5,7 @@ Contract: errors-limits 1 and chat 4.4.
 
 from portico.dialects.base import Envelope
 from portico.dialects.failures import INTERNAL
-from portico.errors import CassetteMiss, GatewayError, UpstreamError
+from portico.errors import CassetteMiss, ContextLengthExceeded, GatewayError, UpstreamError
 from portico.jsonio import JsonObject, dumps
 
 
@@ -36,6 +36,8 @@ def error_object(error: GatewayError) -> JsonObject:
     metadata["error_type"] = error.error_type
     if isinstance(error, UpstreamError) and error.provider_code:
         metadata["provider_code"] = error.provider_code
+    elif isinstance(error, ContextLengthExceeded):  # agents look for the words there, too
+        metadata["provider_code"] = error.error_type
     return {"message": error.message, "code": error.status, "metadata": metadata}
 
 

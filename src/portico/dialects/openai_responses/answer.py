@@ -1,6 +1,7 @@
 """What a client of the Responses API is told about its request in every response object."""
 
 import hashlib
+import re
 from typing import Any
 
 from portico.dialects.base import Envelope, RawFields
@@ -39,9 +40,9 @@ _DEFAULTS: JsonObject = {
 _TIERS = frozenset({"auto", "default", "fast", "flex", "priority", "scale"})
 _ECHOED = _DEFAULTS.keys() - {"background", "previous_response_id", "store"}
 _SEALED = "reasoning.encrypted_content"
-ADDED_TOOLS = "additional_tools"
-"""The type of items that bring tools."""
-_ADDING = ADDED_TOOLS.encode()
+ADDING = ("additional_tools", "tool_search_output")
+"""The types of items that bring tools."""
+_ADDING = re.compile(rb'"(?:additional_tools|tool_search_output)"')
 
 
 class Asked:
@@ -111,10 +112,10 @@ class Asked:
 def _added_tools(fields: RawFields) -> list[Any]:
     """The tools of items that bring further ones."""
     sent = fields.get("input", b"")
-    if _ADDING not in bytes(sent):
+    if _ADDING.search(bytes(sent)) is None:
         return []
     items = [item for item in list_of(loads(sent)) if isinstance(item, dict)]
-    adding = [item for item in items if item.get("type") == ADDED_TOOLS]
+    adding = [item for item in items if item.get("type") in ADDING]
     return [tool for item in adding for tool in list_of(item.get("tools"))]
 
 

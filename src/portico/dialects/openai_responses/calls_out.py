@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from portico.dialects.openai_responses.client_tools import ClientTool, call_fields
-from portico.dialects.openai_responses.custom import unwrap_input
+from portico.dialects.openai_responses.custom import InputReader
 from portico.dialects.openai_responses.feed import Feed
 from portico.dialects.openai_responses.items_out import Item
 from portico.jsonio import JsonError, JsonObject, loads
@@ -72,21 +72,41 @@ class CustomCallItem(CallItem):
 
     prefix: ClassVar[str] = "ctc"
 
+    def __init__(
+        self,
+        feed: Feed,
+        place: int,
+        item_id: str,
+        *,
+        call_id: str,
+        name: str,
+        namespace: str | None = None,
+    ) -> None:
+        super().__init__(feed, place, item_id, call_id=call_id, name=name, namespace=namespace)
+        self._reader = InputReader()
+        self._texts: list[str] = []
+
     def whole(self, status: str) -> JsonObject:
         """The item as it is now."""
-        text = "" if status == "in_progress" else unwrap_input("".join(self._pieces))
+        text = "" if status == "in_progress" else "".join(self._texts)
         return self._item("custom_tool_call", status, name=self._name, input=text)
 
     def arguments(self, fragment: str) -> bytes:
-        """More of the arguments; free text is written when it is known whole."""
+        """More of the arguments."""
         self._pieces.append(fragment)
-        return b""
+        return self._added(self._reader.feed(fragment))
 
     def close(self) -> bytes:
         """Write its end."""
-        text = unwrap_input("".join(self._pieces))
-        delta = self._within("custom_tool_call_input.delta", delta=text)
-        return delta + self._within("custom_tool_call_input.done", input=text) + self._done()
+        rest = self._added(self._reader.end())
+        done = self._within("custom_tool_call_input.done", input="".join(self._texts))
+        return rest + done + self._done()
+
+    def _added(self, text: str) -> bytes:
+        if not text:
+            return b""
+        self._texts.append(text)
+        return self._within("custom_tool_call_input.delta", delta=text)
 
 
 class ClientToolItem(CallItem):

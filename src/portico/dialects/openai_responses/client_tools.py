@@ -1,4 +1,4 @@
-"""Shells and patches: tools of this API that its clients run, as functions for others, and back.
+"""Shells, patches, searches for tools: what clients of this API run, as functions for others.
 
 No other dialect has them (contract/other-apis 1). The hub holds a function, with the tool as
 the client sent it beside it; calls and outputs keep the item they were, for this API again.
@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
-from portico.dialects.fields import object_of
+from portico.dialects.fields import object_of, text_of
 from portico.dialects.openai_responses.custom import CUSTOM
+from portico.dialects.openai_responses.namespaces import names_of
 from portico.jsonio import JsonError, JsonObject, dumps, loads
 from portico.vocabulary import Tool
 
+TOOL_SEARCH = "tool_search"
 ITEM = "item"
 """Where a call or an output as it was sent stands in the `extra` of what the hub has of it."""
 
@@ -26,7 +28,7 @@ class ClientTool(msgspec.Struct, frozen=True, kw_only=True):
     ids of its calls.
 
     `member` is where a call says what to do; `read` makes it of the function's arguments, None
-    where they do not say it.
+    where they do not say it. `marks` are further members of its calls.
     """
 
     kind: str
@@ -35,6 +37,7 @@ class ClientTool(msgspec.Struct, frozen=True, kw_only=True):
     parameters: JsonObject
     member: str
     read: Callable[[JsonObject], JsonObject | None]
+    marks: JsonObject = {}
 
     @property
     def call_type(self) -> str:
@@ -132,25 +135,46 @@ _APPLY_PATCH = ClientTool(
     member="operation",
     read=_patch,
 )
-CLIENT_TOOLS = {tool.kind: tool for tool in (_LOCAL_SHELL, _SHELL, _APPLY_PATCH)}
+_TOOL_SEARCH = ClientTool(
+    kind=TOOL_SEARCH,
+    prefix="tsc",
+    description="Searches for further tools; those that it finds can be called from then on.",
+    parameters={
+        "type": "object",
+        "properties": {"query": {"type": "string"}},
+        "required": ["query"],
+    },
+    member="arguments",
+    read=lambda arguments: arguments,
+    marks={"execution": "client"},
+)
+CLIENT_TOOLS = {tool.kind: tool for tool in (_LOCAL_SHELL, _SHELL, _APPLY_PATCH, _TOOL_SEARCH)}
 _BY_CALL = {tool.call_type: tool for tool in CLIENT_TOOLS.values()}
-OUTPUTS = frozenset(f"{call_type}_output" for call_type in _BY_CALL)
+OUTPUTS = frozenset(
+    {
+        "local_shell_call_output", "shell_call_output", "apply_patch_call_output",
+        "tool_search_output",
+    }
+)  # fmt: skip
 """The types of their outputs."""
 
 
 def client_tool(body: JsonObject) -> ClientTool | None:
-    """The tool that an entry of `tools` is; None for others, and for a shell in a container."""
+    """The tool that an entry of `tools` is; None for others, and for what the provider runs: a
+    shell in a container, a search that is not said to be the client's."""
     kind = body.get("type")
     environment = object_of(body.get("environment")).get("type", "local")
-    return CLIENT_TOOLS.get(str(kind)) if environment == "local" else None
+    if environment != "local" or (kind == TOOL_SEARCH and body.get("execution") != "client"):
+        return None
+    return CLIENT_TOOLS.get(str(kind))
 
 
 def function_for(tool: ClientTool, body: JsonObject) -> Tool:
     """The function that stands for a tool, `body` as it was sent."""
     return Tool(
         name=tool.kind,
-        description=tool.description,
-        parameters=tool.parameters,
+        description=text_of(body.get("description")) or tool.description,
+        parameters=dict(object_of(body.get("parameters"))) or tool.parameters,
         extra={CUSTOM: body},
     )
 
@@ -162,15 +186,21 @@ def client_tools_in(tools: Any) -> Iterator[ClientTool]:
             yield tool
 
 
-def is_call(kind: str) -> bool:
-    """Whether items of this type are calls of such a tool."""
-    return kind in _BY_CALL
+def is_call(item: JsonObject) -> bool:
+    """Whether an item is a call of such a tool; one without an id was the provider's own."""
+    return item.get("type") in _BY_CALL and item.get("call_id") is not None
+
+
+def is_output(item: JsonObject) -> bool:
+    """Whether an item is what came of such a call."""
+    known = item.get("type") in OUTPUTS
+    return known and (item["type"] != f"{TOOL_SEARCH}_output" or item.get("call_id") is not None)
 
 
 def called(item: JsonObject) -> tuple[str, str]:
     """Name and arguments of the function call that stands for a call."""
     tool = _BY_CALL[item["type"]]
-    said = object_of(item[tool.member])
+    said = object_of(item.get(tool.member))
     arguments = {
         k: v for k, v in said.items() if v not in (None, {}) and (k, v) != ("type", "exec")
     }
@@ -184,12 +214,14 @@ def call_fields(tool: ClientTool, arguments: str) -> JsonObject | None:
     except JsonError:
         return None
     said = tool.read(parsed) if isinstance(parsed, dict) else None
-    return None if said is None else {tool.member: said}
+    return None if said is None else {**tool.marks, tool.member: said}
 
 
 def output_text(item: JsonObject) -> str:
     """What an output says, for a model that called a function."""
     output = item.get("output")
+    if item["type"] == f"{TOOL_SEARCH}_output":
+        return dumps({"found": names_of(item.get("tools"))}).decode()
     if item["type"] == "apply_patch_call_output":
         told = {"status": item.get("status"), "output": output}
         return dumps({name: value for name, value in told.items() if value is not None}).decode()

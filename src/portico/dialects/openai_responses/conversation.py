@@ -8,17 +8,19 @@ import msgspec
 from portico.dialects.base import RequestHead
 from portico.dialects.checks import misshapen
 from portico.dialects.fields import rest_of
-from portico.dialects.openai_responses.answer import ADDED_TOOLS
+from portico.dialects.openai_responses.answer import ADDING
 from portico.dialects.openai_responses.client_tools import (
     ITEM,
-    OUTPUTS,
+    TOOL_SEARCH,
     called,
     client_tool,
     function_for,
     is_call,
+    is_output,
     output_text,
 )
 from portico.dialects.openai_responses.custom import custom_tool, wrap_input
+from portico.dialects.openai_responses.families import EFFORTS
 from portico.dialects.openai_responses.namespaces import NAMESPACE, functions_of, namespaced
 from portico.dialects.openai_responses.parts import decode_parts
 from portico.dialects.openai_responses.reasoning import FORMAT, decode_item
@@ -37,6 +39,9 @@ from portico.vocabulary import (
     ToolCall,
     ToolChoice,
 )
+
+ADDED = "added"
+"""What marks a tool in its `extra` that an item has brought."""
 
 OTHER_ITEMS = "output_items"
 """Where items of tools that the provider runs travel in a message."""
@@ -74,6 +79,9 @@ def decode_request(head: RequestHead) -> ChatRequest:
         raise InvalidRequest(f"input or tools cannot be read: {misshapen(error)}") from None
     text = body.get("text") or {}
     extra = {name: body[name] for name in NATIVE_EXTRAS if body.get(name) is not None}
+    searches = [t for t in body.get("tools") or () if t.get("type") == TOOL_SEARCH]
+    if searches and client_tool(searches[0]) is None:
+        extra[TOOL_SEARCH] = searches[0]
     if rest:
         extra["reasoning"] = rest
     plain: dict[str, Any] = {name: body.get(name) for name in _PLAIN}
@@ -98,7 +106,7 @@ def _check_shapes(body: JsonObject) -> None:
     items = body["input"]
     for number, item in enumerate(items if isinstance(items, list) else ()):
         check_item(item, f"input.{number}")
-        for place, tool in enumerate(item["tools"] if item.get("type") == ADDED_TOOLS else ()):
+        for place, tool in enumerate(item["tools"] if item.get("type") in ADDING else ()):
             check_tool(tool, f"input.{number}.tools.{place}")
     for number, tool in enumerate(body.get("tools") or ()):
         check_tool(tool, f"tools.{number}")
@@ -107,15 +115,21 @@ def _check_shapes(body: JsonObject) -> None:
 
 def _all_tools(body: JsonObject) -> Iterator[Tool]:
     """Those of the request, and those that items bring, which only this dialect adds later."""
-    for tool in body.get("tools") or ():
-        yield from _tools(tool)
+    names: set[str] = set()
+    for one in body.get("tools") or ():
+        if one.get("type") == TOOL_SEARCH and client_tool(one) is None:
+            continue  # all there is to find is offered to others anyway
+        for tool in _tools(one):
+            names.add(tool.name)
+            yield tool
     items = body["input"]
-    for item in items if isinstance(items, list) else ():
-        if item.get("type") == ADDED_TOOLS:
-            for one in item["tools"]:
-                for tool in _tools(one):
-                    extra = {**(tool.extra or {}), ADDED_TOOLS: True}
-                    yield msgspec.structs.replace(tool, extra=extra)
+    adding = [i for i in items if i.get("type") in ADDING] if isinstance(items, list) else []
+    for one in (tool for item in adding for tool in item["tools"]):
+        for tool in _tools(one):
+            if tool.name not in names:
+                names.add(tool.name)
+                extra = {**(tool.extra or {}), ADDED: True}
+                yield msgspec.structs.replace(tool, extra=extra)
 
 
 def _instructions(text: str | None) -> Iterator[Message]:
@@ -152,11 +166,11 @@ class _Reader:
         elif kind in {"function_call_output", "custom_tool_call_output"}:
             self._close()
             self._messages.append(_output(item))
-        elif kind in OUTPUTS:
+        elif is_output(item):
             self._close()
             self._messages.append(self._client_output(item))
         else:
-            if is_call(kind) and item.get("id"):
+            if is_call(item) and item.get("id"):
                 self._call_ids[item["id"]] = item["call_id"]
             if self._turn is None:
                 self._turn = _Turn()
@@ -202,7 +216,7 @@ class _Turn:
                 self._calls.append(_call(item, arguments_text(item.get("arguments")) or "{}"))
             case "custom_tool_call":
                 self._calls.append(_call(item, wrap_input(item.get("input") or "")))
-            case _ if is_call(kind):
+            case _ if is_call(item):
                 name, arguments = called(item)
                 self._calls.append(
                     ToolCall(id=item["call_id"], name=name, arguments=arguments, extra={ITEM: item})
@@ -308,6 +322,8 @@ def _wish(value: JsonObject | None) -> tuple[ReasoningWish | None, JsonObject]:
         return None, {}
     rest = rest_of(value, _WISH_FIELDS) or {}
     known = {name: value[name] for name in _WISH_FIELDS if value.get(name) is not None}
+    if known.get("effort", "none") not in EFFORTS:
+        raise InvalidRequest(f"reasoning.effort: expected one of {', '.join(EFFORTS)}")
     return (ReasoningWish(**known) if known else None), rest
 
 

@@ -14,7 +14,9 @@ _NAME = re.compile(
 )
 _LEVELS = ("none", "minimal", "low", "medium", "high", "xhigh")
 _CLASSIC = ("low", "medium", "high")
-_ORDER = {level: number for number, level in enumerate((*_LEVELS, "max"))}
+EFFORTS = (*_LEVELS, "max")
+"""Every level that a client can ask for, the least first."""
+_ORDER = {level: number for number, level in enumerate(EFFORTS)}
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):

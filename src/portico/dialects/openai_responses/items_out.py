@@ -228,6 +228,14 @@ class ReasoningItem(Item):
         return b""
 
 
+_LIVES = {
+    "web_search_call": ("in_progress", "searching", "completed"),
+    "code_interpreter_call": ("in_progress", "interpreting", "completed"),
+    "image_generation_call": ("in_progress", "generating", "completed"),
+}
+"""What calls of the provider's tools go through."""
+
+
 class ReadyItem(Item):
     """An item that came whole: what a tool of the provider did, or an image."""
 
@@ -236,12 +244,16 @@ class ReadyItem(Item):
         self._item = item
 
     def whole(self, status: str) -> JsonObject:
-        """The item; its status is its own."""
+        """The item; its status at the end is its own."""
+        if status == "in_progress" and self._item["type"] in _LIVES:
+            return {**self._item, "status": status}
         return self._item
 
     def close(self) -> bytes:
-        """Write its end."""
-        return self._done()
+        """Write its short life, if it has one, and its end."""
+        kind = self._item["type"]
+        lived = b"".join(self._within(f"{kind}.{step}") for step in _LIVES.get(kind, ()))
+        return lived + self._done()
 
 
 class ImageItem(Item):
@@ -263,6 +275,6 @@ class ImageItem(Item):
 
     def close(self) -> bytes:
         """Write its short life and its end."""
-        steps = ("in_progress", "generating", "completed")
+        steps = _LIVES["image_generation_call"]
         lived = b"".join(self._within(f"image_generation_call.{step}") for step in steps)
         return lived + self._done()

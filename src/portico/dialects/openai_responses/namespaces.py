@@ -6,6 +6,7 @@ Coding agents group the tools of each server they talk to (contract/other-apis 1
 from collections.abc import Iterator
 from typing import Any
 
+from portico.dialects.fields import list_of, text_of
 from portico.dialects.openai_responses.custom import CUSTOM, custom_names, custom_tool
 from portico.jsonio import JsonObject
 from portico.vocabulary import Tool
@@ -43,6 +44,18 @@ def functions_of(body: JsonObject) -> Iterator[Tool]:
         )
 
 
+def names_of(tools: Any) -> list[str]:
+    """The names elsewhere of tools, those in namespaces each by its own."""
+    found: list[str] = []
+    for body in list_of(tools):
+        if isinstance(body, dict) and body.get("type") == NAMESPACE:
+            inner = names_of(body.get("tools"))
+            found += [namespaced(str(body.get("name")), name) for name in inner]
+        elif isinstance(body, dict) and (name := text_of(body.get("name"))):
+            found.append(name)
+    return found
+
+
 def custom_within(tools: Any) -> frozenset[str]:
     """The names elsewhere of the custom tools in the namespaces of a request."""
     found: set[str] = set()
@@ -58,9 +71,10 @@ def names_within(tools: Any) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for body in tools if isinstance(tools, list) else ():
         if isinstance(body, dict) and body.get("type") == NAMESPACE:
-            inner = body.get("tools")
-            names = [tool.get("name") for tool in inner or () if isinstance(tool, dict)]
-            for name in filter(None, names):
+            names = [
+                tool.get("name") for tool in list_of(body.get("tools")) if isinstance(tool, dict)
+            ]
+            for name in filter(None, map(text_of, names)):
                 space = str(body.get("name"))
                 found[namespaced(space, name)] = (space, name)
     return found

@@ -93,6 +93,11 @@ class _Body(msgspec.Struct):
     background: bool | None = None
     previous_response_id: object = None
     conversation: object = None
+    metadata: JsonObject | None = None
+    max_tool_calls: int | None = None
+    service_tier: str | None = None
+    truncation: str | None = None
+    safety_identifier: str | None = None
     provider: JsonObject | None = None
     user: str | None = None
     session_id: str | None = None

@@ -5,8 +5,8 @@ from typing import Any
 
 from portico.dialects.base import PARAMETERS, Quirks
 from portico.dialects.fields import encoded_body
-from portico.dialects.openai_responses.answer import ADDED_TOOLS
-from portico.dialects.openai_responses.conversation import NATIVE_EXTRAS
+from portico.dialects.openai_responses.client_tools import TOOL_SEARCH
+from portico.dialects.openai_responses.conversation import ADDED, NATIVE_EXTRAS
 from portico.dialects.openai_responses.custom import CUSTOM, custom_names
 from portico.dialects.openai_responses.families import Family, family_of, known_effort
 from portico.dialects.openai_responses.items import Items
@@ -68,10 +68,12 @@ def encode_request(
     family = family_of(model)
     tools: list[JsonObject] = []
     for tool in request.tools:
-        if own and ADDED_TOOLS in (tool.extra or {}):  # its item says it
+        if own and ADDED in (tool.extra or {}):  # its item says it
             continue
         if (written := _tool(tool, own=own)) not in tools:  # all of a namespace are one
             tools.append(written)
+    if own and isinstance(search := (request.extra or {}).get(TOOL_SEARCH), dict):
+        tools.append(search)
     custom = custom_names(tools) | custom_within(tools)
     items = Items(format=quirks.reasoning_format or FORMAT, custom=custom, own=own)
     items.add(request.messages)
@@ -255,7 +257,7 @@ def _set_text(
     elif wish.get("type") == "json_schema" and isinstance(wish.get("json_schema"), dict):
         schema: Any = wish["json_schema"]
         text["format"] = {"type": "json_schema", "name": "answer", **schema}
-    elif wish.get("type") in {"json_object", "text"}:
+    elif str(wish.get("type")) in {"json_object", "text"}:
         text["format"] = {"type": wish["type"]}
     elif wish:
         dropped.add("response_format")

@@ -75,6 +75,15 @@ class _AddedTools(msgspec.Struct):
     tools: list[JsonObject]
 
 
+class _SearchCall(msgspec.Struct):
+    call_id: str | None = None
+    arguments: Any = None
+
+
+class _SearchOutput(_AddedTools):
+    call_id: str | None = None
+
+
 _ITEMS: Mapping[str, type[msgspec.Struct]] = {
     "message": _Message,
     "reasoning": _Reasoning,
@@ -89,6 +98,8 @@ _ITEMS: Mapping[str, type[msgspec.Struct]] = {
     "apply_patch_call": _Operation,
     "apply_patch_call_output": _ClientOutput,
     "additional_tools": _AddedTools,
+    "tool_search_call": _SearchCall,
+    "tool_search_output": _SearchOutput,
 }
 
 

@@ -11,11 +11,14 @@ async def health(site: Site, request: Request, reply: AsgiReply) -> None:
 
 
 async def root(site: Site, request: Request, reply: AsgiReply) -> None:
-    """Name, version and where the API is: clients probe the root."""
+    """Name, version and where the API is: clients probe the root, and their base URL."""
     await answer_json(
         reply, {"name": "portico", "version": __version__, "api": "/api/v1", "health": "/health"}
     )
 
 
 HEALTH = Route(method="GET", path="/health", access="open", handler=health)
-ROOT = Route(method="GET", path="/", access="open", handler=root)
+ROOTS = tuple(
+    Route(method="GET", path=path, access="open", handler=root)
+    for path in ("/", "/api", "/v1", "/api/v1")
+)

@@ -9,7 +9,8 @@ from portico.server.asgi import AsgiReply
 from portico.server.request import Request, Route, Site
 from portico.server.surfaces.answering import answer
 
-_SESSION = b"session_id"  # as Codex names it
+_SESSION = b"session_id"  # as Codex names it, unless something on the way takes no underscores
+_HYPHENED = b"session-id"
 _CODEX = b"codex"  # how its originators begin
 _SPOKEN: dict[tuple[bool, bool], Dialect] = {
     (event_lines, precise): speaking(Manner(event_lines=event_lines, precise_codes=precise))
@@ -32,7 +33,8 @@ async def responses(site: Site, request: Request, reply: AsgiReply) -> None:
     """Answer a conversation in the form of OpenAI's Responses API, as JSON or as a stream;
     nothing is stored."""
     dialect = manner_of(site, request.headers)
-    await answer(site, request, reply, dialect, session_header=_SESSION)
+    session = _SESSION if _SESSION in request.headers else _HYPHENED
+    await answer(site, request, reply, dialect, session_header=session)
 
 
 RESPONSES = Route(

@@ -7,8 +7,9 @@ import apsw
 
 from portico.storage.errors import NewerSchema
 from portico.storage.migrations.m0001_ledger import m0001_ledger
+from portico.storage.migrations.m0002_stream_tail import m0002_stream_tail
 
-MIGRATIONS = [m0001_ledger]
+MIGRATIONS = [m0001_ledger, m0002_stream_tail]
 
 
 def migrate(db: apsw.Connection) -> list[str]:
