@@ -22,6 +22,8 @@ from portico.vocabulary import (
     Waiver,
 )
 
+_RAISE = "Raise the limit, or wait for its reset if it has one."
+
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """How much a request can use.
@@ -32,12 +34,14 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
             the smaller of the endpoint's own cap and `default_output_tokens`.
         default_output_tokens: more than that unasked is an overrun.
         flat_charges: how often the price per request can be due.
+        capped: the client has a word for how much may come out: `max_tokens`.
     """
 
     prompt_tokens: int
     max_output_tokens: int | None
     default_output_tokens: int
     flat_charges: int = 1
+    capped: bool = True
 
 
 def bounds_of(planned: Planned, default_output_tokens: int) -> Bounds:
@@ -47,6 +51,7 @@ def bounds_of(planned: Planned, default_output_tokens: int) -> Bounds:
         max_output_tokens=planned.head.max_output_tokens,
         default_output_tokens=default_output_tokens,
         flat_charges=planned.head.flat_charges,
+        capped=planned.head.outputs is None,
     )
 
 
@@ -88,12 +93,13 @@ async def admit(
     except KeyLimitExceeded as error:
         prompt_tokens = bounds.prompt_tokens
         asked = f"{output_tokens:,} output tokens"
-        if bounds.max_output_tokens is not None:
+        if bounds.max_output_tokens is not None and bounds.capped:
             asked = f"max_tokens {output_tokens:,}"
-        error.message = (
-            f"{error.message.removesuffix('.')} ({prompt_tokens:,} prompt tokens + {asked})."
-            f" {_advice(error.left_picousd or 0, dearest, prompt_tokens)}"
-        )
+        advice = _RAISE
+        if bounds.capped:
+            advice = _advice(error.left_picousd or 0, dearest, prompt_tokens)
+        reason = f"{error.message.removesuffix('.')} ({prompt_tokens:,} prompt tokens + {asked})."
+        error.message = f"{reason} {advice}"
         error.args = (error.message,)
         raise
 
@@ -128,7 +134,7 @@ def _advice(left_picousd: int, endpoint: Endpoint, prompt_tokens: int) -> str:
     per_token = pricing.upper_bound(prompt_tokens, 1, _price(endpoint)) - prompt_only
     affordable = (left_picousd - prompt_only) // per_token if per_token else 0
     if affordable < 1:
-        return "Raise the limit, or wait for its reset if it has one."
+        return _RAISE
     return f"Lower max_tokens to {affordable:,} or raise the limit."
 
 

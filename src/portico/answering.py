@@ -330,4 +330,4 @@ class Answering:
 
 
 def _is_json(answer: UpstreamResponse) -> bool:
-    return answer.headers.get("content-type", "").startswith("application/json")
+    return answer.headers.get("content-type", "").lower().startswith("application/json")

@@ -65,13 +65,17 @@ async def refuse_failure(answer: UpstreamResponse, seen: Seen, watch: Watch) -> 
         UpstreamError: it is not one of success.
     """
     if not 200 <= answer.status < 300:
-        watch.begun()
-        body = await answer.read(ERROR_BODY_BYTES)
+        watch.begun()  # an error is not thought about
+        body = await read_whole(answer, watch, ERROR_BODY_BYTES, cut=True)
         raise seen.dialect.decode_error(answer.status, answer.headers, body)
 
 
-async def read_whole(answer: UpstreamResponse, watch: Watch, limit_bytes: int) -> bytes:
+async def read_whole(
+    answer: UpstreamResponse, watch: Watch, limit_bytes: int, *, cut: bool = False
+) -> bytes:
     """The whole body, for which the upstream may not fall silent once it has begun.
+
+    With `cut` what is longer is left unread: what an error is stands at its beginning.
 
     Raises:
         UpstreamError: it broke or exceeds `limit_bytes`.
@@ -84,6 +88,9 @@ async def read_whole(answer: UpstreamResponse, watch: Watch, limit_bytes: int) -
             watch.begun()
         size += len(data)
         if size > limit_bytes:
+            if cut:
+                parts.append(data[: limit_bytes - size])
+                break
             parts.clear()  # the error's traceback would keep them
             raise UpstreamUnavailable("the upstream's answer exceeds the size limit")
         parts.append(data)

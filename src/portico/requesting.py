@@ -78,7 +78,8 @@ def upstream_request(
     if call.forwarded and not foreign:
         added = forwarded_to(access, call)
     if surface.side is not None and surface.side.content_type is not None:
-        added = (*added, ("Content-Type", surface.side.content_type(body)))
+        kind = surface.side.content_type(body)
+        added = (*added, ("Content-Type", kind)) if kind is not None else added
     url = _url(seen, head)
     headers = _with(access.headers, added)
     scheme, secret = access.scheme, key_for(seen.candidate, access, call.brought_keys)
@@ -149,7 +150,8 @@ def _url(seen: Seen, head: RequestHead) -> str:
     access, side, path = seen.access, seen.dialect.side, seen.dialect.path
     model = seen.endpoint.upstream_model
     if side is not None:
-        url = access.side_urls.get(side.name)
+        name = side.name if side.url_name is None else side.url_name(head, model, seen.quirks)
+        url = access.side_urls.get(name)
         if url is None:
             raise UpstreamUnavailable(f"{access.name} has no {side.name} that this gateway knows.")
     elif path is not None:

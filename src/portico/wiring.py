@@ -419,6 +419,7 @@ def _side_quirks(provider: Provider) -> dict[str, Quirks]:
             restate=form.answer,
             most_inputs=form.most_inputs,
             packs_floats=form.packs_floats,
+            own_words=form.own_words,
             counts_when_verbose=form.counts_when_verbose,
         )
     return quirks

@@ -35,6 +35,19 @@ def test_it_lists_model_provider_prices_and_context(run):
     assert summary.startswith("1 model, prices of ")
 
 
+def test_what_is_not_billed_by_the_token_says_its_unit(run):
+    heard = run("whisper-1", OPENAI_API_KEY="k").stdout.splitlines()[1]
+    drawn = run("gpt-image-1.5", OPENAI_API_KEY="k").stdout.splitlines()[1]
+    ranked = run("rerank-v3.5", OPENROUTER_API_KEY="k")
+    listed = run("rerank-v3.5", "--json", OPENROUTER_API_KEY="k")
+
+    assert heard.split() == ["openai/whisper-1", "openai", "0.0001/s", "0", "-"]
+    assert drawn.split() == ["openai/gpt-image-1.5", "openai", "5", "32", "-"]
+    assert "0.001 each" in ranked.stdout
+    price = jsonio.loads(listed.stdout)["models"][0]["endpoints"][0]["price"]
+    assert price == {"prompt": "0", "completion": "0", "request": "0.001"}
+
+
 def test_json_has_exact_prices_per_token(run):
     result = run("kimi-k2-0905", "--json", GROQ_API_KEY="k")
 

@@ -116,7 +116,7 @@ def run_agent(agent: Agent, stage: Stage) -> AgentRow:
         place = Path(folder)
         (place / "home").mkdir()
         (place / FILE).write_text(BEFORE)
-        stage.upstream.play(agent.model, player(agent, place / FILE))
+        stage.upstream.play(agent.model.partition("/")[2], player(agent, place / FILE))
         verdict, _ = work(agent, agent.package.home, place, stage.root, stage.gateway.key)
     return AgentRow(agent=agent, version=version, verdict=verdict)
 
@@ -124,8 +124,8 @@ def run_agent(agent: Agent, stage: Stage) -> AgentRow:
 def perform(clients: Sequence[Client], agents: Sequence[Agent]) -> tuple[list[Row], list[AgentRow]]:
     """Start the gateway and put everything before it, one after the other."""
     rows, tasks = [], []
-    total = len(clients) + len(agents)
-    with tempfile.TemporaryDirectory() as folder, staged(Path(folder)) as stage:
+    total, models = len(clients) + len(agents), {agent.model for agent in agents}
+    with tempfile.TemporaryDirectory() as folder, staged(Path(folder), models) as stage:
         for number, client in enumerate(clients, 1):
             began_s = time.monotonic()
             say(f"[{number}/{total}] {client.name}:", end="")
@@ -133,7 +133,7 @@ def perform(clients: Sequence[Client], agents: Sequence[Agent]) -> tuple[list[Ro
             say(_summary(row, time.monotonic() - began_s))
             rows.append(row)
         for number, agent in enumerate(agents, len(clients) + 1):
-            say(f"[{number}/{total}] {agent.name}:", end="")
+            say(f"[{number}/{total}] {agent.name}, {agent.upstream}:", end="")
             task = run_agent(agent, stage)
             say(f" {task.version} {task.verdict}")
             tasks.append(task)
@@ -169,6 +169,7 @@ def results(rows: Sequence[Row], tasks: Sequence[AgentRow]) -> dict:
                 "name": task.agent.name,
                 "package": task.agent.package.shown,
                 "version": task.version,
+                "dialect": task.agent.upstream,
                 "task": task.verdict,
             }
             for task in tasks

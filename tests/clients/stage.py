@@ -1,7 +1,7 @@
 """What every client is put before: one gateway, and a provider that plays a part for each case."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -251,14 +251,14 @@ class Stage(msgspec.Struct, kw_only=True):
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Stage]:
-    """Start everything; it ends with the context."""
+def staged(folder: Path, agent_models: Iterable[str] = ()) -> Iterator[Stage]:
+    """Start everything, with models for agents beside those of the cases; it ends with the context."""
     with Upstream() as upstream:
         config = CONFIG.format(url=upstream.url) + "".join(
             MODEL.format(author=case.author, case=name, window=case.window)
             for name, case in CASES.items()
         )
-        for author, name in (("openai", "agent"), ("answers", "agent-responses")):
+        for author, name in (model.split("/") for model in agent_models):
             agent = MODEL.format(author=author, case=name, window=400_000)
             config += agent.replace("4096", "64000")
         gateway = Gateway(folder, config)

@@ -9,7 +9,14 @@ from tests.dialects.streaming import envelope, pieces_of, recorded_streams, rela
 from tests.surfaces.natives import NATIVES
 
 from portico.dialects import DIALECTS, Quirks, StreamRelay, relay_between
-from portico.errors import StreamBroken, UpstreamEmpty, UpstreamError, UpstreamRejected
+from portico.errors import (
+    StreamBroken,
+    UpstreamEmpty,
+    UpstreamError,
+    UpstreamOverloaded,
+    UpstreamRejected,
+    UpstreamUnavailable,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(path.name.removesuffix(".upstream.sse") for path in GOLDEN.glob("*.upstream.sse"))
@@ -120,6 +127,64 @@ def test_a_stream_with_nothing_in_it_and_no_word_on_why_is_empty(stream, surface
 
     assert isinstance(relay.error, UpstreamEmpty)
     assert out == b""  # nothing that a client could not be spared
+
+
+def event(kind, **fields):
+    body = json.dumps({"type": kind, **fields}).encode()
+    return b"event: " + kind.encode() + b"\ndata: " + body + b"\n\n"
+
+
+BEGINNINGS = {
+    "openai_chat": [ROLE],
+    "anthropic_messages": [
+        event("message_start", message={"id": "m", "model": "x", "content": [], "usage": {}}),
+        event("ping"),
+    ],
+    "openai_responses": [
+        event("response.created", response={"id": "r", "output": []}),
+        event("response.in_progress", response={"id": "r", "output": []}),
+    ],
+}
+FAILURES = {
+    "openai_chat": b'data: {"error":{"message":"full","code":503}}\n\n',
+    "anthropic_messages": event("error", error={"type": "overloaded_error", "message": "full"}),
+    "openai_responses": event(
+        "response.failed", response={"error": {"code": "server_error", "message": "full"}}
+    ),
+}
+
+
+@pytest.mark.parametrize("surface", BEGINNINGS)
+@pytest.mark.parametrize("upstream", BEGINNINGS)
+def test_a_stream_that_has_only_begun_shows_the_client_nothing_yet(upstream, surface):
+    relay = relay_between(DIALECTS[upstream], DIALECTS[surface], Quirks(), envelope())
+
+    out = [relay.feed(data) for data in (*BEGINNINGS[upstream], FAILURES[upstream])]
+
+    assert isinstance(relay.error, UpstreamOverloaded | UpstreamUnavailable)
+    assert b"".join(out) == b""  # another endpoint can still be asked
+
+
+def test_a_beginning_that_was_held_back_comes_before_the_content():
+    relay = relay_between(MESSAGES, MESSAGES, Quirks(), envelope())
+    block = {"type": "text", "text": ""}
+    rest = [
+        event("content_block_start", index=0, content_block=block),
+        event("ping"),
+        event("content_block_delta", index=0, delta={"type": "text_delta", "text": "Hi"}),
+    ]
+
+    out = [relay.feed(data) for data in (*BEGINNINGS["anthropic_messages"], *rest)]
+
+    names = [line for data in out for line in data.split(b"\n") if line.startswith(b"event: ")]
+    assert out[:2] == [b"", b""]
+    assert names == [
+        b"event: message_start",
+        b"event: ping",
+        b"event: content_block_start",
+        b"event: ping",
+        b"event: content_block_delta",
+    ]
 
 
 def test_a_stream_that_says_why_there_is_nothing_in_it_is_an_answer():

@@ -196,3 +196,74 @@ def test_a_stream_in_another_form_is_found():
 def test_a_whole_answer_that_breaks_a_rule_is_found(rule, body):
     assert body_problems(WHOLE) == []
     assert any(problem.startswith(f"{rule}:") for problem in body_problems(body))
+
+
+# What hosts get wrong does not reach a client.
+
+SENT = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+COUNTED = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}
+NAMED = {"id": "x", "type": "function", "function": {"name": "add", "arguments": ""}}
+
+
+def sent(given: object, finish: str | None = None, **fields: object) -> dict:
+    return {**SENT, "choices": [{"index": 0, "delta": given, "finish_reason": finish}], **fields}
+
+
+def fragment(index: int, arguments: object, **fields: object) -> dict:
+    return sent({"tool_calls": [{"index": index, "function": {"arguments": arguments}, **fields}]})
+
+
+ODD = {
+    "nulls beside the choices": [
+        sent({"content": "a"}, error=None, usage=None, system_fingerprint=None, provider=None)
+    ],
+    "null and empty calls": [
+        sent({"content": "a", "tool_calls": None}),
+        sent({"content": "b", "tool_calls": []}),
+    ],
+    "no choices": [sent({"content": "a"}), {**SENT, "choices": None}, SENT],
+    "no delta": [sent({"content": "a"}), sent(None)],
+    "calls from one on": [fragment(1, "", **NAMED), fragment(1, "{}")],
+    "a call whose arguments are no string": [fragment(0, None, **NAMED), fragment(0, '{"a":1}')],
+    "arguments that seem to be whole": [
+        sent({"tool_calls": [{"index": 0, **NAMED}]}),
+        fragment(0, "{}"),
+        fragment(0, '{"a":1}'),
+    ],
+    "a citation with nulls": [
+        sent({"content": "a", "annotations": [
+            {"type": "url_citation", "url_citation": {"url": "u", "title": None, "content": None}}
+        ]}),
+    ],
+    "images without numbers": [sent({"images": [PICTURE, PICTURE]}), sent({"images": [PICTURE]})],
+    "counts in the middle": [
+        sent({"content": "a"}, usage=COUNTED),
+        sent({"content": "b"}, usage=COUNTED),
+    ],
+    "an error that is a string": [sent({"content": "a"}), {"error": "boom"}],
+    "an error with a word as its code": [{"error": {"message": "boom", "code": "limited"}}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("profile", ["current", "2025"])
+@pytest.mark.parametrize("name", ODD)
+def test_what_odd_hosts_send_is_put_right(name, profile):
+    ended = [sent({}, "stop"), {**SENT, "choices": [], "usage": COUNTED}]
+    lines = [f"data: {json.dumps(one)}\n\n" for one in (*ODD[name], *ended)]
+    stream = "".join((*lines, "data: [DONE]\n\n")).encode()
+
+    got = as_chat("openai-chat", stream, profile=profile)
+
+    assert stream_problems(got) == []
+
+
+def test_images_are_numbered_over_a_whole_stream():
+    stream = "".join(f"data: {json.dumps(one)}\n\n" for one in ODD["images without numbers"])
+
+    got = as_chat("openai-chat", stream.encode() + b"data: [DONE]\n\n").decode()
+
+    chunks = [json.loads(line[6:]) for line in got.split("\n\n") if line.startswith("data: {")]
+    deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
+    numbers = [image["index"] for one in deltas for image in one.get("images", ())]
+    assert numbers == [0, 1, 2]

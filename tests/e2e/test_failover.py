@@ -31,6 +31,8 @@ NOTHING = (
     '{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":""},'
     '"finish_reason":null}],"usage":{"prompt_tokens":3,"completion_tokens":0}}'
 )
+LONG_LIMIT = Step(status=429, retry_after_s=7, body="slow down " * 20_000)
+WHOLE = '{"choices":[{"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}'
 # What the failing provider does, and what status of it is told in /generation.
 FAILURES = {
     "500": (Step(status=500), 500),
@@ -38,6 +40,7 @@ FAILURES = {
     "503": (Step(status=503), 503),
     "529": (Step(status=529), 529),
     "429": (Step(status=429, retry_after_s=7), 429),
+    "an error of great length": (Step(status=529, body="x" * 200_000), 529),
     "401": (Step(status=401), 401),
     "402": (Step(status=402), 402),
     "403": (Step(status=403), 403),
@@ -58,9 +61,6 @@ FAILURES = {
     "an answer beyond the size limit": (Step(text="word " * 30_000), 200),
     "an answer that is no UTF-8": (Step(malformed="utf8", chunks=("one",)), 200),
 }
-JSON_ONLY = {
-    "a stream nobody asked for": (Step(malformed="sse"), 200),
-}
 STREAM_ONLY = {
     "JSON that says to be something else": (Step(body="{}", content_type="text/plain"), 200),
     "a beginning and an end": (
@@ -75,6 +75,7 @@ STREAM_ONLY = {
     "an empty stream": (Step(body="data: [DONE]\n\n", content_type="text/event-stream"), 200),
 }
 RATE_LIMITED = {
+    "both say so at great length": (LONG_LIMIT, LONG_LIMIT),
     "both name a time": (Step(status=429, retry_after_s=7), Step(status=429, retry_after_s=30)),
     "the other way round": (Step(status=429, retry_after_s=30), Step(status=429, retry_after_s=7)),
     "one names no time": (Step(status=429, retry_after_s=7), Step(status=429)),
@@ -87,6 +88,7 @@ BOTH = {
     "both 402": (Step(status=402), Step(status=402)),
     "both 403": (Step(status=403), Step(status=403)),
     "after the first token": (Step(text=TEXT, error_at_chunk=2), GOOD),
+    "no stream": (Step(body=WHOLE, content_type="Application/JSON; charset=utf-8"), GOOD),
     "only the first": (Step(status=500), GOOD),
     **RATE_LIMITED,
 }
@@ -99,7 +101,6 @@ def matrix() -> dict[str, tuple[Step, int | None, bool]]:
         for stream in (False, True)
     }
     del rows["an answer beyond the size limit, stream"]  # each of its events is small
-    rows |= {f"{name}, JSON": (*how, False) for name, how in JSON_ONLY.items()}
     return rows | {f"{name}, stream": (*how, True) for name, how in STREAM_ONLY.items()}
 
 
@@ -188,6 +189,14 @@ async def test_when_nobody_listens_at_the_first_provider_the_second_answers(star
     assert len(charges(small, got)) == 1
 
 
+async def test_a_whole_answer_in_place_of_a_stream_is_streamed(stage):
+    got = await ask(stage, "no stream", stream=True)
+
+    assert got.ended_well
+    assert got.text == "Hi"
+    assert len(stage.arrivals("second", "no stream")) == 0
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["JSON", "stream"])
 async def test_what_two_providers_have_nothing_to_say_to_is_not_sent_to_a_third(stage, stream):
     case = "nothing to say"
@@ -237,7 +246,9 @@ async def test_the_operators_key_being_refused_is_not_the_clients_fault(stage, s
     assert got.json["error"]["metadata"]["error_type"] == "provider_unavailable"
 
 
-@pytest.mark.parametrize("case", ["both name a time", "the other way round"])
+@pytest.mark.parametrize(
+    "case", ["both name a time", "the other way round", "both say so at great length"]
+)
 async def test_rate_limits_everywhere_pass_on_the_smallest_hint(stage, case):
     got = await ask(stage, case)
 

@@ -48,8 +48,9 @@ async def test_a_model_has_its_own_patience(start_gateway, name, status):
     [
         Step(text="one two", cut_at_byte=20, how="stall"),
         Step(status=500, cut_at_byte=20, how="stall"),
+        Step(status=500, cut_at_byte=0, how="stall", early_head=True),
     ],
-    ids=["an answer", "an error"],
+    ids=["an answer", "an error", "the head of an error"],
 )
 async def test_a_whole_answer_that_has_begun_may_not_fall_silent(start_gateway, step):
     settings = "[deadlines]\nidle_s = 0.3\ntotal_s = 300.0\n\n[retries]\nrounds = 0\n\n"

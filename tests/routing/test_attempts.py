@@ -215,6 +215,16 @@ def test_retry_after_is_the_smallest_hint_if_every_attempt_gave_one(errors, retr
     assert ("x-should-retry" in last.headers) is (retry_after is None)
 
 
+def test_an_earlier_overload_keeps_its_own_code():
+    error = final_error([(A, overloaded(None)), (B, UpstreamKeyRefused("no", upstream_status=401))])
+    last = final_error([(A, UpstreamKeyRefused("no", upstream_status=401)), (B, limited(7))])
+
+    (first,) = error.metadata["previous_errors"]
+    (refused,) = last.metadata["previous_errors"]
+    assert (first["code"], first["status"]) == (529, 529)
+    assert (refused["code"], refused["status"]) == (502, 401)
+
+
 @pytest.mark.parametrize(
     ("errors", "told"),
     [

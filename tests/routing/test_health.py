@@ -3,7 +3,13 @@
 import pytest
 
 from portico.routing.facts import Candidate
-from portico.routing.health import HealthPolicy, HealthTracker, Observation, ToolRecord
+from portico.routing.health import (
+    EndpointHealth,
+    HealthPolicy,
+    HealthTracker,
+    Observation,
+    ToolRecord,
+)
 from portico.vocabulary import Endpoint
 
 ENDPOINT = Endpoint(model="m", provider="a", tag="a", upstream_model="m")
@@ -210,6 +216,22 @@ def test_percentiles_cover_five_minutes():
     assert latency.p99 == pytest.approx(2.0, rel=0.05)
     assert tracker.snapshot(1290.0).of(ENDPOINT).latency_s is not None
     assert tracker.snapshot(1400.0).of(ENDPOINT).latency_s is None
+
+
+def test_listings_cover_half_an_hour():
+    tracker = HealthTracker()
+    tracker.record(A, Observation(latency_s=2.0, throughput_tps=50.0), 1000.0)
+    tracker.record(A, Observation(latency_s=0.1, throughput_tps=50.0), 2500.0)
+
+    recent = tracker.snapshot(2500.0).of(ENDPOINT)
+    listed = tracker.listed(ENDPOINT, 2500.0)
+
+    assert (recent.first_tokens, listed.first_tokens) == (1, 2)
+    assert recent.latency_s.p99 == pytest.approx(0.1, rel=0.05)
+    assert listed.latency_s.p99 == pytest.approx(2.0, rel=0.05)
+    assert tracker.listed(ENDPOINT, 2900.0).first_tokens == 1
+    assert tracker.listed(ENDPOINT, 5000.0).latency_s is None
+    assert HealthTracker().listed(ENDPOINT, 2500.0) == EndpointHealth()
 
 
 def test_a_record_of_tool_calls_is_kept_for_a_day():

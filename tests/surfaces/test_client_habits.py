@@ -1,7 +1,10 @@
 """What clients take for granted: the strict profile on the wire, base URLs, CORS, probes, keys."""
 
+import json
+
 import httpx
 import pytest
+from msgspec import structs
 
 from tests.dialects.strict import body_problems, stream_problems
 from tests.surfaces.conftest import Site
@@ -36,6 +39,25 @@ def test_chat_answers_of_every_provider_keep_to_the_strict_profile(site: Site, u
     assert (stream_problems(got.content) if streamed else body_problems(got.json())) == []
     kind = "text/event-stream" if streamed else "application/json"
     assert got.headers["content-type"] == kind
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut"])
+@pytest.mark.parametrize("upstream", NATIVES)
+def test_responses_are_one_json_a_line_and_end_with_done_whatever_happens(site, upstream, cut):
+    native = NATIVES[upstream]
+    played = native.stream()
+    half = structs.replace(played, parts=played.parts[: len(played.parts) // 2], cut=True)
+    site.upstream.play(native.upstream, half if cut else played)
+    request = {"model": f"grid/{native.upstream}", "input": "Hi", "stream": True}
+
+    got = site.post("/api/v1/responses", request)
+
+    assert b"\r" not in got.content
+    events = [e for e in got.content.decode().split("\n\n")[:-1] if not e.startswith(":")]
+    assert events.pop() == "data: [DONE]"
+    told = [json.loads(event.removeprefix("data: ")) for event in events]
+    assert told[-1]["type"] == ("response.failed" if cut else "response.completed")
+    assert [event["sequence_number"] for event in told] == list(range(len(told)))
 
 
 # Errors

@@ -140,7 +140,17 @@ def test_a_provider_without_the_api_is_said_so(site: Site):
 
 @pytest.mark.parametrize(
     "broken",
-    [{}, {"data": []}, {"data": [{"embedding": None}]}, {"data": [{"embedding": ["x"]}]}, [1]],
+    [
+        {},
+        {"data": []},
+        {"data": [{"embedding": None}]},
+        {"data": [{"embedding": ["x"]}]},
+        {"data": [{"embedding": []}]},
+        {"data": [{"embedding": "?"}]},
+        [1],
+        b'{"data": [{"embedding": [NaN]}]}',
+        b"",
+    ],
 )
 def test_an_unreadable_answer_is_the_providers_failure(site: Site, broken):
     site.upstream.play("embed-test", whole(broken))
@@ -266,12 +276,57 @@ def test_hosts_with_a_form_of_their_own_are_spoken_to_in_it(
     assert (site.upstream.last.path, site.upstream.last.json) == (path, sent)
 
 
-def test_an_answer_in_neither_form_is_the_providers_failure(site: Site):
-    site.upstream.play("embed-cohere", whole({"embeddings": []}))
+@pytest.mark.parametrize(
+    ("model", "upstream", "broken"),
+    [
+        ("test/cohere-embed", "embed-cohere", {"embeddings": []}),
+        ("test/cohere-embed", "embed-cohere", {"embeddings": {"float": []}}),
+        ("test/cohere-embed", "embed-cohere", [1]),
+        ("test/gemini-embed", "embed-gemini", {"embeddings": [{"values": "x"}]}),
+        ("test/gemini-embed", "embed-gemini", {"embeddings": [5]}),
+        ("test/perplexity-embed", "embed-pplx", {"data": [{"embedding": "?"}]}),
+        ("test/perplexity-embed", "embed-pplx", {"data": [{"embedding": None}]}),
+    ],
+)
+def test_an_answer_in_neither_form_is_the_providers_failure(site: Site, model, upstream, broken):
+    site.upstream.play(upstream, whole(broken))
+
+    answer = site.post("/api/v1/embeddings", ask(model=model))
+
+    assert answer.status_code == 502
+    assert site.generation(answer)["total_cost"] == 0
+
+
+@pytest.mark.parametrize("model", ["test/cohere-embed", "test/gemini-embed"])
+def test_tokens_do_not_go_to_hosts_that_cannot_read_them(site: Site, model):
+    site.upstream.arrived.clear()
+
+    answer = site.post("/api/v1/embeddings", ask(model=model, input=[[1, 2], [3]]))
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("input: ")
+    assert site.upstream.arrived == []
+
+
+def test_what_is_null_is_not_sent(site: Site):
+    site.upstream.play("embed-cohere", whole(COHERES))
+
+    answer = site.post(
+        "/api/v1/embeddings", ask(model="test/cohere-embed", input_type=None, dimensions=None)
+    )
+
+    assert answer.status_code == 200, answer.text
+    assert "output_dimension" not in site.upstream.last.json
+    assert site.upstream.last.json["input_type"] == "search_document"
+
+
+def test_counts_in_a_hosts_own_form_that_cannot_be_are_none(site: Site):
+    odd = {**COHERES, "meta": {"billed_units": {"input_tokens": None, "image_tokens": -5}}}
+    site.upstream.play("embed-cohere", whole(odd))
 
     answer = site.post("/api/v1/embeddings", ask(model="test/cohere-embed"))
 
-    assert answer.status_code == 502
+    assert answer.json()["usage"]["prompt_tokens"] > 0
 
 
 def test_parts_that_are_no_text_go_to_hosts_that_take_them(site: Site):

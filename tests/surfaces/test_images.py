@@ -74,6 +74,8 @@ def test_the_hold_covers_every_image(site: Site):
     refused = site.post("/api/v1/images", ask(model="test/brush-flat", n=2), x_api_key=poor)
 
     assert refused.status_code == 403
+    assert "Raise the limit" in refused.json()["error"]["message"]
+    assert "max_tokens" not in refused.json()["error"]["message"]
     assert site.upstream.arrived == []
 
 
@@ -231,3 +233,71 @@ def test_a_data_uri_is_taken_apart(site: Site):
     answer = site.post("/api/v1/images", ask(model="test/brush-flat"))
 
     assert answer.json()["data"] == [{"b64_json": "/9j/AAAA", "media_type": "image/jpeg"}]
+
+
+def test_a_client_that_leaves_before_an_image_is_finished_pays_nothing(site: Site):
+    body = b"".join(b"data: %s\n\n" % json.dumps(PARTIAL).encode() for _ in range(100))
+    site.upstream.play("gpt-image-test", stream(body, pause_s=0.1))
+
+    with httpx.stream(
+        "POST",
+        site.root + "/api/v1/images",
+        json=ask(stream=True),
+        headers={"x-api-key": site.key},
+    ) as answer:
+        first = next(answer.iter_raw())
+    assert site.upstream.gone.wait(10)
+
+    row = site.generation(answer)
+    assert b"partial_image" in first
+    assert row["cancelled"]
+    assert row["total_cost"] == 0
+
+
+def reference(url: str) -> dict:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_images_made_from_images_go_to_openai_as_a_form(site: Site, streamed):
+    done = {**DONE, "type": "image_edit.completed"}
+    partial = {**PARTIAL, "type": "image_edit.partial_image"}
+    site.upstream.play("gpt-image-test", drawn(partial, done) if streamed else whole(BY_TOKENS))
+
+    answer = site.post(
+        "/api/v1/images",
+        ask(input_references=[reference(f"data:image/png;base64,{PNG}")], n=2, stream=streamed),
+    )
+
+    assert answer.status_code == 200, answer.text
+    if streamed:
+        kinds = [event["type"] for event in events_of(answer)]
+        assert kinds == ["image_generation.partial_image", "image_generation.completed"]
+    sent = site.upstream.last
+    assert sent.path == "/chat/v1/images/edits"
+    assert sent.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert b'name="image[]"; filename="image0.png"' in sent.body
+    assert base64.b64decode(PNG) in sent.body
+    assert b'name="prompt"\r\n\r\nAn orca\r\n' in sent.body
+    assert b'name="n"\r\n\r\n2\r\n' in sent.body
+    assert (b'name="stream"\r\n\r\ntrue\r\n' in sent.body) == streamed
+
+
+@pytest.mark.parametrize("url", ["https://example.org/a.png", "data:image/png;base64,?", "AAAA"])
+def test_an_image_that_cannot_be_sent_on_is_named(site: Site, url):
+    site.upstream.arrived.clear()
+
+    answer = site.post("/api/v1/images", ask(input_references=[reference(url)]))
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("input_references.0: ")
+    assert site.upstream.arrived == []
+
+
+def test_other_hosts_get_references_as_they_came(site: Site):
+    site.upstream.play("flux-test", whole(BY_IMAGE))
+    sent = [reference("https://example.org/a.png")]
+
+    site.post("/api/v1/images", ask(model="test/brush-flat", input_references=sent))
+
+    assert site.upstream.last.json["input_references"] == sent

@@ -27,6 +27,12 @@ def get(site: Site, path: str, *, key: bool = True, **headers: str) -> httpx.Res
         ("/models?sort=newest&q=test", "/models"),
         ("/endpoints/zdr", "/endpoints/zdr"),
         ("/model/test/chat", "/model/{author}/{slug}"),
+        ("/images/models", "/images/models"),
+        (
+            "/images/models/openai/gpt-image-1.5/endpoints",
+            "/images/models/{author}/{slug}/endpoints",
+        ),
+        ("/images/models/test/brush-flat/endpoints", "/images/models/{author}/{slug}/endpoints"),
         ("/model/openai/gpt-image-1.5", "/model/{author}/{slug}"),
     ],
 )
@@ -129,3 +135,28 @@ def test_a_key_sees_what_the_rules_leave(site: Site):
     assert "test/forbidden" in everything
     assert set(everything) - set(usable) == {"test/forbidden"}
     assert get(site, "/api/v1/models/user", key=False).status_code == 401
+
+
+def test_models_that_draw_are_listed_with_what_is_billed(site: Site):
+    listed = {row["id"]: row for row in get(site, "/api/v1/images/models").json()["data"]}
+    tokens = get(site, "/api/v1/images/models/openai/gpt-image-1.5/endpoints").json()
+    flat = get(site, "/api/v1/images/models/test/brush-flat/endpoints").json()
+    none = get(site, "/api/v1/images/models/test/chat/endpoints")
+
+    assert (
+        listed["test/brush"]["supports_streaming"],
+        listed["test/brush-flat"]["supports_streaming"],
+    ) == (True, False)
+    assert "test/chat" not in listed
+    assert {
+        (line["billable"], line["unit"]): line["cost_usd"]
+        for line in tokens["endpoints"][0]["pricing"]
+    } == {
+        ("input_text", "token"): 5e-6,
+        ("input_image", "token"): 8e-6,
+        ("output_image", "token"): 32e-6,
+    }
+    assert flat["endpoints"][0]["pricing"] == [
+        {"billable": "output_image", "unit": "image", "cost_usd": 0.04}
+    ]
+    assert none.status_code == 404

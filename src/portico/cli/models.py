@@ -11,7 +11,7 @@ from portico import jsonio
 from portico.catalog import build_snapshot
 from portico.money import picousd_to_decimal_text
 from portico.settings import ConfigError, load_settings, resolve_providers
-from portico.vocabulary import CatalogSnapshot, Endpoint, Model
+from portico.vocabulary import CatalogSnapshot, Endpoint, Model, Pricing
 from portico.wiring import demo_snapshot
 
 _TOKENS_PER_PRICE = 1_000_000
@@ -90,6 +90,17 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
         else {
             "prompt": picousd_to_decimal_text(pricing.prompt_picousd),
             "completion": picousd_to_decimal_text(pricing.completion_picousd),
+            **{
+                name: picousd_to_decimal_text(rate)
+                for name in (
+                    "input_audio",
+                    "output_audio",
+                    "input_image",
+                    "output_image",
+                    "request",
+                )
+                if (rate := getattr(pricing, f"{name}_picousd"))
+            },
         },
     }
 
@@ -103,8 +114,8 @@ def _table(found: list[Model]) -> str:
                 (
                     model.slug if position == 0 else "",
                     endpoint.tag,
-                    "unknown" if pricing is None else _per_million(pricing.prompt_picousd),
-                    "unknown" if pricing is None else _per_million(pricing.completion_picousd),
+                    "unknown" if pricing is None else _going_in(pricing),
+                    "unknown" if pricing is None else _coming_out(pricing),
                     _UNKNOWN if endpoint.context_tokens is None else f"{endpoint.context_tokens:,}",
                 )
             )
@@ -115,6 +126,23 @@ def _table(found: list[Model]) -> str:
         numbers = (cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True))
         lines.append("  ".join((*names, *numbers)))
     return "\n".join(lines)
+
+
+def _going_in(pricing: Pricing) -> str:
+    """What is billed of a request; sound by the second and requests say so themselves."""
+    parts = []
+    if pricing.prompt_picousd or not (pricing.input_audio_picousd or pricing.request_picousd):
+        parts.append(_per_million(pricing.prompt_picousd))
+    elif pricing.input_audio_picousd:
+        parts.append(f"{picousd_to_decimal_text(pricing.input_audio_picousd)}/s")
+    if pricing.request_picousd:
+        parts.append(f"{picousd_to_decimal_text(pricing.request_picousd)} each")
+    return " + ".join(parts)
+
+
+def _coming_out(pricing: Pricing) -> str:
+    """The rate of what most of an answer is: pictures, where they have one of their own."""
+    return _per_million(pricing.output_image_picousd or pricing.completion_picousd)
 
 
 def _per_million(picousd_per_token: int) -> str:

@@ -80,7 +80,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     dialect's own. The others are for APIs beside conversations. `provider` is the slug
     that `provider.options` of a request may name. `most_inputs` is how many texts it
     embeds at once. `packs_floats`: what it writes in base64
-    are 32-bit floats. `counts_when_verbose`: it says how long a sound was only in
+    are 32-bit floats. `own_words`: it understands the API as clients write it, because it
+    is OpenRouter. `counts_when_verbose`: it says how long a sound was only in
     `verbose_json`. `restate` puts a whole answer that a host gives in a form of its own
     into the API's, before anything reads it.
     """
@@ -99,6 +100,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = ""
     most_inputs: int | None = None
     packs_floats: bool = False
+    own_words: bool = False
     counts_when_verbose: bool = False
     restate: Callable[[JsonObject], JsonObject] | None = None
 
@@ -145,25 +147,27 @@ class SideApi(msgspec.Struct, frozen=True, kw_only=True):
     """An API beside conversations: the same with every provider that has it.
 
     `name` is that in `ProviderAccess.side_urls`, `api_type` that in the ledger;
-    `content_type` reads it off a body that is not JSON. `charged` is what is billed, in the
+    `content_type` reads it off a body; None where that is JSON. `charged` is what is billed, in the
     unit of the price: (what the upstream counted or None, how many characters it wrote,
     `RequestHead.billed`, the price) -> Usage, marked where any of it is an estimate.
     `streams` says of an upstream's model whether it streams this API; None: none does, and
     the wish for a stream is answered in one piece. `within_s` is how long an upstream may
     take, where that is less than usual. `split` cuts a request that is larger than an
     upstream takes into several, in order, and `merge` makes one body of what they gave;
-    both are told how much that is.
+    both are told how much that is. `url_name` names the URL in `side_urls` where it depends
+    on the request and the upstream's model; None: `name` does.
     """
 
     name: str
     api_type: str
     id_prefix: str
     charged: Callable[[Usage | None, int, Usage, Pricing], Usage]
-    content_type: Callable[[bytes], str] | None = None
+    content_type: Callable[[bytes], str | None] | None = None
     streams: Callable[[str], bool] | None = None
     within_s: float | None = None
     split: Callable[[RequestHead, int], tuple[RequestHead, ...]] | None = None
     merge: Callable[[Sequence[bytes], int], bytes] | None = None
+    url_name: Callable[[RequestHead, str, Quirks], str] | None = None
 
 
 class Splitter(Protocol):
@@ -234,7 +238,13 @@ class StreamEncoder(Protocol):
 
 class Rewriter(Protocol):
     """An upstream's events to the same dialect's clients: their own bytes, save where the
-    gateway has something to say. One instance per stream."""
+    gateway has something to say. One instance per stream.
+
+    `openers` are the names of events that only begin a stream; a rewriter that holds them
+    back itself names none.
+    """
+
+    openers: frozenset[str]
 
     def feed(self, event: ServerSentEvent) -> bytes:
         """Bytes for one event that reports no failure; empty while the end is held back."""

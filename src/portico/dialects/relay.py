@@ -222,12 +222,17 @@ class PassthroughRelay(StreamRelay):
 
 
 class VerbatimRelay(StreamRelay):
-    """Between equal dialects: the decoder only looks on, the client gets the upstream's bytes."""
+    """Between equal dialects: the decoder only looks on, the client gets the upstream's bytes.
+
+    What only begins a stream waits for what comes after it: another endpoint can still be
+    asked until then.
+    """
 
     def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder, rewriter: Rewriter) -> None:
         super().__init__(decoder, encoder)
         self._rewriter = rewriter
         self._streamed = True
+        self._opening: list[bytes] | None = []  # until the first that is no beginning
 
     def feed_answer(self, response: ChatResponse, events: Events) -> bytes:
         """The upstream answered with one body after all: there is nothing to keep."""
@@ -249,7 +254,14 @@ class VerbatimRelay(StreamRelay):
     def _relay(self, event: ServerSentEvent, out: list[bytes]) -> None:
         for seen in self._decoder.feed(event):
             self._note(seen)
-        out.append(self._rewriter.feed(event))
+        data = self._rewriter.feed(event)
+        if self._opening is not None:
+            if event.name in self._rewriter.openers:
+                self._opening.append(data)
+                return
+            out += self._opening
+            self._opening = None
+        out.append(data)
 
     def _emit(self, events: Events, out: list[bytes]) -> None:
         if not self._streamed:

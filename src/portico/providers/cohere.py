@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, dumps, loads
 from portico.providers.base import REASONING_PARAMETERS, Provider, SideForm
 
@@ -29,6 +30,8 @@ def _patch_embeddings(fields: dict[str, msgspec.Raw]) -> None:
     inputs = [sent] if isinstance(sent, str) else sent
     if all(isinstance(one, str) for one in inputs):
         fields["texts"] = msgspec.Raw(dumps(inputs))
+    elif any(isinstance(one, int | list) for one in inputs):
+        raise InvalidRequest("input: Cohere embeds texts and images, not tokens")
     else:
         fields["inputs"] = msgspec.Raw(dumps([_item(one) for one in inputs]))
     purpose = loads(fields.get("input_type", _AS_DOCUMENT))
@@ -46,9 +49,10 @@ def _vectors(answer: JsonObject) -> JsonObject:
         {"object": "embedding", "index": index, "embedding": vector}
         for index, vector in enumerate(answer["embeddings"]["float"])
     ]
-    billed = answer.get("meta", {}).get("billed_units", {})
-    tokens = billed.get("input_tokens", 0) + billed.get("image_tokens", 0)
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens} if tokens else None
+    billed = (answer.get("meta") or {}).get("billed_units") or {}
+    counts = [billed.get(name) for name in ("input_tokens", "image_tokens")]
+    tokens = sum(count for count in counts if isinstance(count, int | float))
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return {"object": "list", "data": rows, "usage": usage}
 
 

@@ -56,7 +56,7 @@ def _vectors(answer: JsonObject) -> JsonObject:
         {"object": "embedding", "index": index, "embedding": one["values"]}
         for index, one in enumerate(answer["embeddings"])
     ]
-    tokens = answer.get("usageMetadata", {}).get("promptTokenCount")
+    tokens = (answer.get("usageMetadata") or {}).get("promptTokenCount")
     usage = None if tokens is None else {"prompt_tokens": tokens, "total_tokens": tokens}
     return {"object": "list", "data": rows, "usage": usage}
 

@@ -11,7 +11,11 @@ PROVIDER = Provider(
     | {"top_a", "prediction", "verbosity", "web_search_options"},
     reasoning_field="reasoning",
     side_paths={"images": "/images"},
-    side_forms={"embeddings": SideForm(packs_floats=True)},
+    side_forms={
+        "embeddings": SideForm(packs_floats=True, own_words=True),
+        "images": SideForm(own_words=True),
+        "speech": SideForm(own_words=True),
+    },
     privacy_policy_url="https://openrouter.ai/privacy",
     terms_of_service_url="https://openrouter.ai/terms",
     status_page_url="https://status.openrouter.ai",

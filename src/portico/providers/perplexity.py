@@ -51,7 +51,7 @@ def _patch_embeddings(fields: dict[str, msgspec.Raw]) -> None:
 def _numbers(answer: JsonObject) -> JsonObject:
     """The bytes of each vector as the numbers from -128 to 127 that they are."""
     rows = [
-        {**row, "embedding": array("b", b64decode(row["embedding"])).tolist()}
+        {**row, "embedding": array("b", b64decode(row["embedding"], validate=True)).tolist()}
         for row in answer["data"]
     ]
     return {**answer, "data": rows}

@@ -186,7 +186,8 @@ def final_error(errors: Sequence[tuple[Endpoint, UpstreamError]]) -> UpstreamErr
         last.metadata["previous_errors"] = [
             {
                 "provider": error.metadata.get("provider_name") or endpoint.provider,
-                "code": error.status,
+                # 529 is a word of its own for clients
+                "code": 529 if error.upstream_status == 529 else error.status,
                 "status": error.upstream_status,
                 "message": error.message,
             }

@@ -16,7 +16,7 @@ _Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
 
 class Percentiles(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the last five minutes."""
+    """Of the last five minutes; in listings, of the last thirty."""
 
     p50: float
     p75: float
@@ -61,6 +61,8 @@ class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _UNKNOWN = EndpointHealth()
+_SLOT_S = 30.0
+_RECENT_SLOTS = 11  # five minutes, and what has begun
 _MEMORY_S = 31.0  # an outage is remembered for thirty seconds
 
 
@@ -168,6 +170,11 @@ class HealthTracker:
             self._fresh_until_s = now_s + 1.0
         return self._snapshot
 
+    def listed(self, endpoint: Endpoint, now_s: float) -> EndpointHealth:
+        """One endpoint's health, with percentiles of the last half hour."""
+        state = self._states.get((endpoint.model, endpoint.tag))
+        return _UNKNOWN if state is None else state.health(now_s, slots=None)
+
     def _state(self, endpoint: Endpoint) -> "_State":
         key = (endpoint.model, endpoint.tag)
         state = self._states.get(key)
@@ -197,8 +204,8 @@ class _State:
         }
         self._good_since_fold = 0
         self._folded_s = float("-inf")
-        self._latency = Histogram(slot_s=30.0, slots=11)
-        self._throughput = Histogram(slot_s=30.0, slots=11)
+        self._latency = Histogram(slot_s=_SLOT_S, slots=61)  # half an hour
+        self._throughput = Histogram(slot_s=_SLOT_S, slots=61)
         self._tools = Counts(slot_s=1800.0, slots=48)
 
     def take(self, seen: Observation, credential: str | None, now_s: float) -> None:
@@ -329,15 +336,16 @@ class _State:
         enough = attempts >= self._policy.outage_attempts
         return enough and bad >= self._policy.outage_share * attempts
 
-    def health(self, now_s: float) -> EndpointHealth:
+    def health(self, now_s: float, *, slots: int | None = _RECENT_SLOTS) -> EndpointHealth:
+        """With percentiles of the latest `slots`, None for all."""
         self._fold(now_s)
         return EndpointHealth(
             outage=self._outage(now_s),
             breaker=self._breaker(now_s),
             ramp=self._ramp(now_s),
-            latency_s=_percentiles(self._latency, now_s),
-            first_tokens=self._latency.total(now_s),
-            throughput_tps=_percentiles(self._throughput, now_s),
+            latency_s=_percentiles(self._latency, now_s, slots),
+            first_tokens=self._latency.total(now_s, latest=slots),
+            throughput_tps=_percentiles(self._throughput, now_s, slots),
             uptime_5m=self._long["uptime_5m"].share(now_s),
             uptime_30m=self._long["uptime_30m"].share(now_s),
             uptime_1d=self._long["uptime_1d"].share(now_s),
@@ -349,8 +357,8 @@ class _State:
         return ToolRecord(calls=fine + broken, errors=broken) if fine + broken else None
 
 
-def _percentiles(histogram: Histogram, now_s: float) -> Percentiles | None:
-    found = histogram.quantiles(now_s, (0.5, 0.75, 0.9, 0.99))
+def _percentiles(histogram: Histogram, now_s: float, slots: int | None) -> Percentiles | None:
+    found = histogram.quantiles(now_s, (0.5, 0.75, 0.9, 0.99), latest=slots)
     if found is None:
         return None
     return Percentiles(p50=found[0], p75=found[1], p90=found[2], p99=found[3])

@@ -71,16 +71,19 @@ class Histogram:
         bucket = min(int(place), _BUCKETS - 1)
         slot[bucket] = slot.get(bucket, 0) + 1
 
-    def total(self, now_s: float) -> int:
-        """How many measurements there are in the window."""
-        self._slots.at(now_s)
-        return sum(sum(slot.values()) for slot in self._counts)
+    def total(self, now_s: float, *, latest: int | None = None) -> int:
+        """How many measurements there are in the window, or in its `latest` slots."""
+        return sum(sum(slot.values()) for slot in self._since(now_s, latest))
 
-    def quantiles(self, now_s: float, shares: tuple[float, ...]) -> tuple[float, ...] | None:
-        """The values below which the given shares (ascending) lie; None without measurements."""
-        self._slots.at(now_s)
+    def quantiles(
+        self, now_s: float, shares: tuple[float, ...], *, latest: int | None = None
+    ) -> tuple[float, ...] | None:
+        """The values below which the given shares (ascending) lie; None without measurements.
+
+        Of the whole window, or of its `latest` slots.
+        """
         merged: dict[int, int] = {}
-        for slot in self._counts:
+        for slot in self._since(now_s, latest):
             for bucket, count in slot.items():
                 merged[bucket] = merged.get(bucket, 0) + count
         total = sum(merged.values())
@@ -93,6 +96,13 @@ class Histogram:
             while len(found) < len(shares) and seen >= shares[len(found)] * total:
                 found.append(exp(_LOG_LOWEST + (bucket + 0.5) * _STEP))
         return tuple(found)
+
+    def _since(self, now_s: float, latest: int | None) -> list[dict[int, int]]:
+        """The slots to look at, the newest among them."""
+        newest = self._slots.at(now_s)
+        if latest is None:
+            return self._counts
+        return [self._counts[newest - back] for back in range(latest)]
 
     def _clear(self, slot: int) -> None:
         self._counts[slot] = {}

@@ -20,6 +20,7 @@ from portico.server.surfaces import (
     embeddings,
     generations,
     health,
+    image_models,
     images,
     messages,
     models,
@@ -48,6 +49,8 @@ ROUTES: tuple[Route, ...] = (
     models.OF_USER,
     models.EMBEDDINGS,
     models.MODEL,
+    image_models.IMAGE_MODELS,
+    image_models.IMAGE_ENDPOINTS,
     models.ENDPOINTS,
     models.ZDR,
     models.PROVIDERS,
@@ -65,6 +68,8 @@ CATALOG_PATHS = {
     models.MODEL.path,
     models.ENDPOINTS.path,
     models.ZDR.path,
+    image_models.IMAGE_MODELS.path,
+    image_models.IMAGE_ENDPOINTS.path,
     models.PROVIDERS.path,
 }
 """What `server.public_catalog` opens to everyone."""

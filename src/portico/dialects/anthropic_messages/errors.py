@@ -58,8 +58,7 @@ def error_body(error: GatewayError) -> JsonObject:
     if kind is None:
         kind = "invalid_request_error" if error.status < 500 else "api_error"
     detail = {"type": kind, "message": _said(error), "error_type": error.error_type}
-    beside = error.beside if error.status != 500 else {}
-    return {"type": "error", "error": detail, "request_id": error.generation_id, **beside}
+    return {"type": "error", "error": detail, "request_id": error.generation_id}
 
 
 def _said(error: GatewayError) -> str:

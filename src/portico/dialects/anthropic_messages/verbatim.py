@@ -47,6 +47,8 @@ _decode_fields = msgspec.json.Decoder(RawFields).decode
 class MessageRewriter:
     """One instance per stream. The end waits for the settlement: what follows the stop reason."""
 
+    openers = frozenset({"message_start", "ping"})
+
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
         self._held: list[tuple[str, bytes]] = []

@@ -18,6 +18,7 @@ from portico.dialects.fields import text_of
 from portico.dialects.finish import finish_reason
 from portico.dialects.gathering import gathered
 from portico.dialects.healing import healed
+from portico.dialects.openai_chat.images import numbered_images
 from portico.dialects.openai_chat.pieces import (
     annotations_of,
     images_of,
@@ -240,9 +241,10 @@ def _encode_message(choice: Choice, envelope: Envelope) -> JsonObject:
         ]
     if shown:
         message["reasoning_details"] = [encode_item(item, n) for n, item in enumerate(shown)]
-    for name in ("annotations", "images"):
-        if values := getattr(choice, name):
-            message[name] = list(values)
+    if choice.annotations:
+        message["annotations"] = list(choice.annotations)
+    if choice.images:
+        message["images"] = numbered_images(choice.images)
     if choice.audio is not None:
         message["audio"] = choice.audio
     if choice.extra:

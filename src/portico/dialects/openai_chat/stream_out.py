@@ -7,6 +7,7 @@ encoded once, in the constructor.
 
 from portico.dialects.base import Envelope
 from portico.dialects.openai_chat.errors import encode_stream_error
+from portico.dialects.openai_chat.images import numbered_images
 from portico.dialects.openai_chat.reasoning import encode_item
 from portico.dialects.openai_chat.usage import encode_usage
 from portico.dialects.reasoning import visible_text
@@ -45,6 +46,7 @@ class ChunkEncoder:
         self._opener = b""
         self._finishes: dict[int, Finish] = {}
         self._showed_details = False
+        self._images = 0
         self._frame()
 
     def feed(self, event: StreamEvent) -> bytes:
@@ -104,8 +106,16 @@ class ChunkEncoder:
         elif isinstance(event, RefusalDelta):
             return self._chunk({"content": "", "refusal": event.text}, event.choice)
         elif isinstance(event, ExtraDelta):
-            return self._chunk({"content": "", **event.fields}, event.choice)
+            return self._chunk({"content": "", **self._numbered(event.fields)}, event.choice)
         return b""
+
+    def _numbered(self, fields: JsonObject) -> JsonObject:
+        """The fields of a delta, its images counted over the whole stream."""
+        images = fields.get("images")
+        if not isinstance(images, list):
+            return fields
+        first, self._images = self._images, self._images + len(images)
+        return {**fields, "images": numbered_images(images, first)}
 
     def _reasoning(self, event: ReasoningDelta) -> bytes:
         if self._envelope.exclude_reasoning:

@@ -43,6 +43,8 @@ class ResponseRewriter:
     can still be asked until then; the end waits for the settlement. Events are numbered anew
     once a sign of life has stood between them, or had to begin the stream."""
 
+    openers: frozenset[str] = frozenset()
+
     def __init__(self, envelope: Envelope, manner: Manner = _USUAL) -> None:
         self._envelope = envelope
         self._manner = manner
@@ -99,7 +101,7 @@ class ResponseRewriter:
 
     def _told(self, data: bytes) -> bytes:
         fields = decode_fields(data)
-        response = decode_fields(fields["response"])
+        response = dict(members_of(fields.get("response")))
         response["id"] = raw(self._envelope.generation_id)
         response["model"] = raw(self._envelope.model)
         return dumps({**fields, "response": _completed(response, self._envelope)})

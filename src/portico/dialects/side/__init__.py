@@ -2,7 +2,8 @@
 
 They are dialects that only ever meet themselves: what a client sends goes to
 the provider in its own bytes, what comes back in the provider's, with the price.
-What is billed differs: tokens, characters, seconds, search units, images.
+A provider with a form of its own restates both in its record. What is billed
+differs: tokens, characters, seconds, search units, images.
 """
 
 from portico.dialects.side import embeddings, images, rerank, speech, transcriptions

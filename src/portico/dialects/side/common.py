@@ -1,17 +1,21 @@
 """What the APIs beside conversations share: reading heads, bodies for upstreams, prices."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import msgspec
 
 from portico.dialects.base import (
     Dialect,
     Envelope,
+    Events,
     Quirks,
     RawFields,
     RequestHead,
+    Rewriter,
     SideApi,
+    StreamDecoder,
+    StreamEncoder,
 )
 from portico.dialects.checks import asked_models
 from portico.dialects.failures import decode_error
@@ -63,7 +67,11 @@ def head_of(
 def own_fields(head: RequestHead, model: str, quirks: Quirks) -> RawFields:
     """The client's own members for an upstream, without those of the gateway; with what
     `provider.options` has for this one."""
-    fields = {name: value for name, value in head.fields.items() if name not in _GATEWAY_FIELDS}
+    fields = {
+        name: value
+        for name, value in head.fields.items()
+        if name not in _GATEWAY_FIELDS and bytes(value) != b"null"  # which hosts may refuse
+    }
     if head.preferences is not None:
         fields |= {name: raw(value) for name, value in options_of(head, quirks).items()}
     fields["model"] = raw(model)
@@ -149,6 +157,26 @@ def named(fields: Iterable[tuple[str, object]], envelope: Envelope, extra: JsonO
     return dumps(body)
 
 
+def _never(*_: object) -> NoReturn:
+    raise AssertionError("this API meets only itself and is not streamed")
+
+
+class Encoder(StreamEncoder, Rewriter, Protocol):
+    """Writes a stream from the upstream's own events, and from what came in one piece."""
+
+    def feed(self, event: Any) -> bytes:
+        """Bytes for an event of either kind."""
+        ...
+
+
+class Streaming(msgspec.Struct, frozen=True, kw_only=True):
+    """How an API is streamed; the members are those of `Dialect`."""
+
+    events: Callable[[ChatResponse], Events]
+    decoder: Callable[[Quirks, str], StreamDecoder]
+    encoder: Callable[[Envelope], Encoder]
+
+
 def side_dialect(
     name: str,
     api: SideApi,
@@ -161,15 +189,9 @@ def side_dialect(
     upstream_body: Callable[
         [RequestHead, str, frozenset[str], Quirks], tuple[bytes, frozenset[str]]
     ] = upstream_body,
-    **streaming: Any,
+    stream: Streaming | None = None,
 ) -> Dialect:
-    """A dialect that meets only itself, and has a stream only where `streaming` says how."""
-    usual = {
-        "response_events": _never,
-        "stream_decoder": _never,
-        "stream_encoder": _never,
-        "rewriter": None,
-    }
+    """A dialect that meets only itself; with `stream`, one that may be streamed."""
     return Dialect(
         name=name,
         read_head=read_head,
@@ -178,13 +200,12 @@ def side_dialect(
         encode_request=_never,
         decode_response=decode_response,
         encode_response=_never,
+        response_events=stream.events if stream else _never,
+        stream_decoder=stream.decoder if stream else _never,
+        stream_encoder=stream.encoder if stream else _never,
+        rewriter=stream.encoder if stream else None,
         decode_error=decode_error,
         encode_error=encode_error,
         rewrite_response=rewrite_response,
         side=api,
-        **{**usual, **streaming},
     )
-
-
-def _never(*_: object) -> NoReturn:
-    raise AssertionError("this API meets only itself and is not streamed")

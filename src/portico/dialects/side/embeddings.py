@@ -43,8 +43,11 @@ class _Body(SideBody, kw_only=True):
     input_type: str | None = None
 
 
+_Said = msgspec.Meta(min_length=1)
+
+
 class _Row(msgspec.Struct):
-    embedding: str | list[float]
+    embedding: Annotated[str, _Said] | Annotated[list[float], _Said]
     index: int | None = None
     object: str | None = None
 
@@ -83,7 +86,7 @@ def read_head(body: bytes) -> RequestHead:
         max_output_tokens=0,
         media=_media(typed),
         prompt_tokens_bound=tokens,
-        billed=Usage(input_tokens=tokens or len(prompt) // 4, estimated=True),
+        billed=Usage(input_tokens=tokens or max(1, len(prompt) // 4), estimated=True),
     )
 
 

@@ -14,6 +14,7 @@ _BOUNDARY = re.compile(r'boundary=(?:"([^"]{1,70})"|([^\s;,"]{1,70}))', re.IGNOR
 _NAME = re.compile(rb'[; ]name="([^"]*)"', re.IGNORECASE)
 _FILENAME = re.compile(rb'[; ]filename="([^"]*)"', re.IGNORECASE)
 _TYPE = re.compile(rb"^content-type:\s*([^\s;]+)", re.IGNORECASE | re.MULTILINE)
+_MARK = b"--portico-"
 _MAX_PARTS = 100
 _MAX_FILE_BYTES = 25 * 1024 * 1024
 
@@ -69,7 +70,7 @@ def write_form(parts: Sequence[Part]) -> bytes:
     digest = sha256()
     for part in parts:
         digest.update(part.data)
-    mark = b"--portico-" + digest.hexdigest()[:48].encode()  # 70 characters at most
+    mark = _MARK + digest.hexdigest()[:48].encode()  # 70 characters at most
     lines: list[bytes] = []
     for part in parts:
         filename = f'; filename="{part.filename}"' if part.filename else ""
@@ -80,8 +81,10 @@ def write_form(parts: Sequence[Part]) -> bytes:
     return b"\r\n".join([*lines, mark + b"--", b""])
 
 
-def form_type(body: bytes) -> str:
-    """The Content-Type of a form that `write_form` made."""
+def form_type(body: bytes) -> str | None:
+    """The Content-Type of a form that `write_form` made; None if it did not make `body`."""
+    if not body.startswith(_MARK):
+        return None
     return "multipart/form-data; boundary=" + body[2 : body.index(b"\r\n")].decode()
 
 

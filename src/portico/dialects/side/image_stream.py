@@ -14,6 +14,8 @@ from portico.vocabulary import Cost, Finish, StreamEvent, StreamUsage, Usage
 
 _PARTIAL = "image_generation.partial_image"
 _COMPLETED = "image_generation.completed"
+_OF_EDITS = {"image_edit.partial_image": _PARTIAL, "image_edit.completed": _COMPLETED}
+"""What OpenAI calls them where the image was made from others."""
 _STARTS = {"iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "UklGR": "image/webp",
            "PHN2Z": "image/svg+xml", "PD94b": "image/svg+xml"}  # fmt: skip
 """How the base64 of each kind begins."""
@@ -58,7 +60,7 @@ class ImageDecoder:
             self.done = True
             return ()
         body = chunk_object(loads(event.data), _NO_QUIRKS)
-        kind = body.get("type")
+        kind = _kind(body)
         if kind == "error" or "error" in body:
             raise classify(None, {}, body)
         if kind in (_PARTIAL, _COMPLETED) and not isinstance(body.get("b64_json"), str):
@@ -86,6 +88,8 @@ class ImageEncoder:
     It writes what the upstream streamed, and also what it gave in one piece.
     """
 
+    openers: frozenset[str] = frozenset()
+
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
         self._wish = loads(envelope.request.get("output_format", b"null"))
@@ -97,7 +101,7 @@ class ImageEncoder:
         if isinstance(event, StreamEvent) or event.data == b"[DONE]":
             return b""
         body: JsonObject = loads(event.data)
-        kind = body.get("type")
+        kind = body["type"] = _kind(body)
         if kind == _COMPLETED:
             self._finished.append(completed(body, body.get("output_format") or self._wish))
             return b""
@@ -131,6 +135,11 @@ class ImageEncoder:
             "param": None,
         }
         return _event({"type": "error", "error": told}) + DONE
+
+
+def _kind(body: Mapping[str, Any]) -> object:
+    kind = body.get("type")
+    return _OF_EDITS.get(kind, kind) if isinstance(kind, str) else kind
 
 
 def _event(body: JsonObject) -> bytes:

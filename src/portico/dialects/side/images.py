@@ -5,6 +5,7 @@ the rates for them, images at the price per request.
 """
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -17,12 +18,14 @@ from portico.dialects.fields import finished_body, object_of, raw
 from portico.dialects.openai_chat.usage import encode_usage
 from portico.dialects.side.common import (
     SideBody,
+    Streaming,
     answered,
     count,
     head_of,
     own_fields,
     side_dialect,
 )
+from portico.dialects.side.forms import Part, form_type, write_form
 from portico.dialects.side.image_stream import ImageDecoder, ImageEncoder, completed
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, dumps, loads
@@ -37,6 +40,8 @@ _TOKENS_OF_ONE = {"low": 408, "medium": 1_584, "high": 6_240}
 """What an image takes of output tokens by its quality, at the larger of the usual sizes:
 https://platform.openai.com/docs/guides/image-generation#cost-and-latency"""
 
+_EDITS = "image_edits"
+_DATA_URL = re.compile(r"data:image/([a-z0-9]{1,10});base64,([A-Za-z0-9+/=]+)")
 _PIXELS = re.compile(r"(\d{2,5})x(\d{2,5})")
 _Ratio = Literal[
     "1:1", "1:2", "1:4", "1:8", "2:1", "2:3", "3:2", "3:4", "4:1", "4:3", "4:5", "5:4", "8:1",
@@ -132,13 +137,49 @@ def upstream_body(
     """The client's own members, and the wish for base64."""
     fields = own_fields(head, model, quirks)
     fields.pop("response_format", None)
+    if head.stream:
+        fields["stream"] = raw(True)
+    if quirks.own_words:
+        return finished_body(fields, quirks), frozenset()
     if _OPENAIS_OWN in model:
         _in_pixels(fields)
+        if url_name(head, model, quirks) == _EDITS:
+            return _edit_form(fields), frozenset()
     else:
         fields["response_format"] = raw("b64_json")
-    if head.stream:
-        fields["stream"] = raw(True)  # a JSON value
     return finished_body(fields, quirks), frozenset()
+
+
+def url_name(head: RequestHead, model: str, quirks: Quirks) -> str:
+    """OpenAI has another path for images made from images."""
+    edits = head.media and _OPENAIS_OWN in model and not quirks.own_words
+    return _EDITS if edits else "images"
+
+
+def _edit_form(fields: RawFields) -> bytes:
+    """The request as the form that OpenAI takes images in.
+
+    Raises:
+        InvalidRequest: one is not given as a data URL.
+    """
+    parts = []
+    for place, reference in enumerate(loads(fields.pop("input_references"))):
+        found = _DATA_URL.fullmatch(reference["image_url"]["url"])
+        if found is None:
+            raise InvalidRequest(
+                f"input_references.{place}: this provider takes images as base64 data URLs only"
+            )
+        try:
+            data = b64decode(found[2], validate=True)
+        except ValueError:
+            raise InvalidRequest(f"input_references.{place}: this is not base64") from None
+        name = f"image{place}.{found[1]}"
+        parts.append(Part(name="image[]", data=data, filename=name, media_type=f"image/{found[1]}"))
+    for name, value in fields.items():
+        said = loads(value)
+        text = said if isinstance(said, str) else dumps(said).decode()
+        parts.append(Part(name=name, data=text.encode()))
+    return write_form(parts)
 
 
 def _in_pixels(fields: RawFields) -> None:
@@ -242,14 +283,21 @@ def streams(upstream_model: str) -> bool:
 DIALECT = side_dialect(
     "images",
     SideApi(
-        name="images", api_type="image", id_prefix="gen-img-", charged=charged, streams=streams
+        name="images",
+        api_type="image",
+        id_prefix="gen-img-",
+        charged=charged,
+        streams=streams,
+        content_type=form_type,
+        url_name=url_name,
     ),
     read_head=read_head,
     upstream_body=upstream_body,
     decode_response=decode_response,
     rewrite_response=rewrite_response,
-    response_events=response_events,
-    stream_decoder=lambda quirks, id_seed: ImageDecoder(counted),
-    stream_encoder=ImageEncoder,
-    rewriter=ImageEncoder,
+    stream=Streaming(
+        events=response_events,
+        decoder=lambda quirks, id_seed: ImageDecoder(counted),
+        encoder=ImageEncoder,
+    ),
 )

@@ -72,7 +72,7 @@ def read_head(body: bytes) -> RequestHead:
         media=tuple(("image", len(image)) for image in images),
         prompt_tokens_bound=read_bytes // 2 + _IMAGE_TOKENS * len(images),
         flat_charges=units,
-        billed=Usage(input_tokens=read_bytes // 4, flat_charges=units, estimated=True),
+        billed=Usage(input_tokens=max(1, read_bytes // 4), flat_charges=units, estimated=True),
     )
 
 

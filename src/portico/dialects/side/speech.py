@@ -99,10 +99,8 @@ def upstream_body(
 ) -> tuple[bytes, frozenset[str]]:
     """The client's own members; the format is named, as hosts have another default."""
     fields = own_fields(head, model, quirks)
-    wish = fields.get("response_format")
-    if wish is None or bytes(wish) == b"null":
-        fields["response_format"] = raw(_DEFAULT)
-    if _COUNTS_IN_STREAM in model:
+    fields.setdefault("response_format", raw(_DEFAULT))
+    if _COUNTS_IN_STREAM in model and not quirks.own_words:
         fields["stream_format"] = raw("sse")
     return finished_body(fields, quirks), frozenset()
 

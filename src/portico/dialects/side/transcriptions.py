@@ -160,11 +160,11 @@ def _heard(usage: object, written: int) -> int | None:
     return max(sent or 0, total - written)
 
 
-def _seconds(body: JsonObject) -> float | None:
+def _seconds(body: JsonObject) -> int | float | None:
     usage = object_of(body.get("usage"))
     for said in (usage.get("seconds"), usage.get("prompt_audio_seconds"), body.get("duration")):
         if isinstance(said, int | float) and not isinstance(said, bool) and 0 <= said <= _LONGEST_S:
-            return float(said)
+            return said
     return None
 
 
@@ -211,6 +211,10 @@ def rewrite_response(
     wish = head.fields.get("response_format")
     if wish is not None and bytes(wish) == b'"verbose_json"':
         told = {**{name: parsed[name] for name in _VERBOSE if _is_said(parsed, name)}, **told}
+        for place, segment in enumerate(told.get("segments", ())):
+            segment.setdefault("id", place)
+        for word in told.get("words", ()):  # xAI calls it so
+            word.setdefault("word", word.pop("text", ""))
     return dumps({**told, "usage": {**counts, **costs(cost, detailed=False)}, **extra})
 
 

@@ -116,9 +116,11 @@ async def endpoints(site: Site, request: Request, reply: AsgiReply) -> None:
     """Which providers serve one model, at which price."""
     model = _found(site, request.parameters["slug"])
     resources = site.gateway.resources
-    health = resources.health.snapshot(resources.clock_s())
+    now_s = resources.clock_s()
     rows = [
-        endpoint_row(model, e, resources.providers[e.provider].name, health.of(e))
+        endpoint_row(
+            model, e, resources.providers[e.provider].name, resources.health.listed(e, now_s)
+        )
         for e in model.endpoints
     ]
     data = {
