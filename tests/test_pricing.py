@@ -1,5 +1,6 @@
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -267,17 +268,10 @@ def test_what_a_cache_saves_is_the_difference_to_no_cache(usage, saved):
 
 @given(usages, pricings, times)
 def test_without_caches_the_cost_would_be_higher_by_what_they_saved(usage, pricing, at_utc):
-    uncached = Usage(
-        input_tokens=usage.input_tokens
-        + usage.cache_read_tokens
-        + usage.cache_write_tokens
-        + usage.cache_write_1h_tokens,
-        input_audio_tokens=usage.input_audio_tokens,
-        input_video_tokens=usage.input_video_tokens,
-        input_image_tokens=usage.input_image_tokens,
-        output_tokens=usage.output_tokens,
-        output_audio_tokens=usage.output_audio_tokens,
-        output_image_tokens=usage.output_image_tokens,
+    caches = ("cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
+    moved = sum(getattr(usage, name) for name in caches)
+    uncached = msgspec.structs.replace(
+        usage, input_tokens=usage.input_tokens + moved, **dict.fromkeys(caches, 0)
     )
 
     without = cost(uncached, pricing, at_utc=at_utc).total_picousd

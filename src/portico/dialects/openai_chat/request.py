@@ -64,7 +64,8 @@ _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _PERCENT = {"max": 95, "xhigh": 95, "high": 80, "medium": 50, "low": 20, "minimal": 10}
 _CLASSIC = {"max": "high", "xhigh": "high", "minimal": "low"}
 """What the levels are to hosts of open models, which know three."""
-_KNOWS_ALL_LEVELS = re.compile(r"(?:^|[/.])(?:gpt-\d|o\d|codex-|gemini)")
+_KNOWS_ALL_LEVELS = re.compile(r"(?:^|[/.])(?:gpt-\d|o\d|codex-|gemini|mistral|magistral)")
+"""Models with more levels or fewer, whose providers say so themselves."""
 _LEAST_BUDGET_TOKENS, _MOST_BUDGET_TOKENS = 1024, 128_000
 _TRUE = msgspec.Raw(b"true")
 _INCLUDE_USAGE = msgspec.Raw(b'{"include_usage":true}')
@@ -326,12 +327,12 @@ def _set_reasoning(fields: RawFields, quirks: Quirks) -> None:
 
 
 def _level(wish: _Reasoning, cap_tokens: int | None) -> str | None:
-    """The effort a wish without one amounts to: for a budget the nearest by its share."""
+    """The effort a wish without one amounts to; of a token budget, the nearest."""
+    if wish.enabled is False:
+        return "none"
     if wish.max_tokens:
         return nearest_effort(wish.max_tokens, cap_tokens)
-    if wish.enabled is not None:
-        return "medium" if wish.enabled else "none"
-    return None
+    return "medium" if wish.enabled else None
 
 
 def _budget_tokens(wish: _Reasoning, effort: str | None, cap_tokens: int | None) -> int | None:

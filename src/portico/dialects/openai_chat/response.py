@@ -5,7 +5,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from portico.dialects.answers import empty_answer, read_answer, unreadable_answer, with_texts
+from portico.dialects.answers import (
+    empty_answer,
+    read_answer,
+    unreadable_answer,
+    with_content,
+    with_texts,
+)
 from portico.dialects.base import Envelope, Quirks
 from portico.dialects.failures import classify
 from portico.dialects.fields import text_of
@@ -78,7 +84,7 @@ def _streamed(body: bytes, quirks: Quirks) -> ChatResponse:
     try:
         for event in (*parser.feed(body), *parser.close()):
             events += decoder.feed(event)
-        response = with_texts(gathered([*events, *decoder.close()]))
+        response = with_content(with_texts(gathered([*events, *decoder.close()])))
     except (*JsonError, *ShapeError) as error:
         raise unreadable_answer() from error
     return msgspec.structs.replace(response, extra=decoder.extra or None)

@@ -11,7 +11,7 @@ from typing import Any
 from portico.dialects.answers import chunk_object
 from portico.dialects.base import Quirks
 from portico.dialects.failures import classify
-from portico.dialects.fields import object_of, text_of
+from portico.dialects.fields import text_of
 from portico.dialects.finish import finish_reason
 from portico.dialects.halves import Halves, loads_halves
 from portico.dialects.openai_chat.pieces import (
@@ -152,8 +152,11 @@ class ChunkDecoder:
         if answer is None:
             answer = self._answers[number] = _Answer(number, self._id_seed)
         delta = choice.get("delta")
-        if not isinstance(delta, dict):  # some hosts send pieces of a whole message
-            delta = object_of(choice.get("message"))
+        if delta is None:  # some hosts send pieces of a whole message
+            delta = choice.get("message")
+        delta = delta or {}
+        if not isinstance(delta, dict):
+            raise TypeError("a delta is an object")
         events = answer.delta(delta, logprobs_of(choice.get("logprobs")))
         answer.reason = native_reason(choice.get("finish_reason")) or answer.reason
         if events or not answer.spoke:
