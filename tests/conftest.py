@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# how long an example takes is the machine's business: no law depends on it
+settings.register_profile("portico", settings(), deadline=None)
+settings.load_profile("portico")
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("PORTICO_SHARED", ROOT.parent / "shared"))
