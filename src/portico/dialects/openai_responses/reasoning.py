@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from portico.dialects.fields import text_of
 from portico.jsonio import JsonObject
 from portico.vocabulary import Reasoning
 
@@ -137,7 +138,7 @@ def is_foreign(item: Any, format: str) -> bool:
     """A reasoning item that a provider of the family `format` would refuse or not find."""
     if not isinstance(item, dict) or item.get("type") != "reasoning":
         return False
-    if item.get("format") not in {None, format, "unknown"}:
+    if text_of(item.get("format")) not in {None, format, "unknown"}:
         return True
     return not item.get("encrypted_content") and not item.get("content")
 
