@@ -21,6 +21,7 @@ APIS = {
     "bedrock-converse": "bedrock_converse",
 }
 CHAT = DIALECTS["openai_chat"]
+OTHERS = [DIALECTS["openai_responses"], DIALECTS["anthropic_messages"]]
 ODD = (None, "", "7", "no", 0, -1, 1.5, True, 10**20, [], {}, [None], ["x"], [{}], {"a": 1})
 PER_RECORD = 3
 LONGEST_BYTES = 60_000
@@ -94,6 +95,9 @@ def test_an_odd_answer_is_an_answer_or_a_failure(api):
             assert_chunk(json.loads(CHAT.encode_response(response, envelope(), COST)), where)
             encoder = CHAT.stream_encoder(envelope())
             assert b"".join(map(encoder.feed, dialect.response_events(response))), where
+            for surface in OTHERS:
+                told = loads(surface.encode_response(response, envelope(), COST))
+                assert told["id"] == envelope().generation_id, where
             answered += 1
     assert answered > 50
 
@@ -115,13 +119,17 @@ def test_an_odd_event_in_a_stream_is_passed_over_or_a_failure(api):
             except ValueError:
                 continue
             changed = [*events[:number], head + b"data: " + json.dumps(odd).encode()]
+            changed += events[number + 1 :]
             relay = relay_between(dialect, CHAT, Quirks(), envelope())
 
-            out = relay_bytes(relay, [b"\n\n".join([*changed, *events[number + 1 :]]) + b"\n\n"])
+            out = relay_bytes(relay, [b"\n\n".join(changed) + b"\n\n"])
 
             for line in out.split(b"\n\n"):
                 if line.startswith(b"data: {"):
                     assert_chunk(json.loads(line[6:]), (record["id"], number, path))
             assert out.endswith(b"data: [DONE]\n\n")
+            for surface in OTHERS:
+                relay = relay_between(dialect, surface, Quirks(), envelope())
+                assert relay_bytes(relay, [b"\n\n".join(changed) + b"\n\n"]), (record["id"], path)
             answered += relay.error is None
     assert answered > 10

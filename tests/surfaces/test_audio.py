@@ -330,23 +330,32 @@ def test_a_host_that_tells_the_length_only_in_detail_is_asked_for_it(site: Site)
 
 def test_options_for_the_host_do_not_change_what_is_charged(site: Site):
     site.upstream.play("voice-test", Played(parts=(SOUND,), kind="audio/pcm"))
-    options = {"chat": {"input": "A long story", "speed": 2, "effects": "reverb"}}
+    options = {"chat": {"input": "A long story", "instructions": 5, "effects": "reverb"}}
 
-    site.post("/api/v1/audio/speech", speak(speed=1, provider={"options": options}))
+    site.post("/api/v1/audio/speech", speak(provider={"options": options}))
 
     sent = site.upstream.last.json
-    assert (sent["input"], sent["speed"], sent["effects"]) == (speak()["input"], 1, "reverb")
+    assert (sent["input"], sent["effects"]) == (speak()["input"], "reverb")
+    assert "instructions" not in sent
 
 
 def test_options_for_the_host_are_fields_of_its_form(site: Site):
     site.upstream.play("ears-test", whole(BY_SECONDS))
-    options = {"chat": {"chunking_strategy": "auto", "model": "other"}, "acme": {"x": 1}}
+    chat = {
+        "chunking_strategy": "auto",
+        "model": "other",
+        "file": "x",
+        "timestamp_granularities": 5,
+    }
+    options = {"chat": chat, "acme": {"x": 1}}
 
     site.post("/api/v1/audio/transcriptions", hear(provider={"options": options}))
 
     sent = site.upstream.last.body
     assert b'name="chunking_strategy"\r\n\r\nauto\r\n' in sent
     assert sent.count(b'name="model"') == 1
+    assert sent.count(b'name="file"') == 1
+    assert b'name="timestamp' not in sent
     assert b'name="x"' not in sent
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from portico.dialects.fields import text_of
 from portico.jsonio import JsonObject
 from portico.vocabulary import Audio, File, Image, JsonFields, Part, Text, Unknown, Video
 
@@ -113,7 +114,7 @@ def decode_annotation(annotation: Any, *, offset: int = 0) -> JsonObject | None:
 
 def encode_annotation(annotation: Any) -> JsonObject | None:
     """A citation of the chat dialect in this one's flat form; None if it has none."""
-    if not isinstance(annotation, dict) or annotation.get("type") not in _ANNOTATIONS:
+    if not isinstance(annotation, dict) or text_of(annotation.get("type")) not in _ANNOTATIONS:
         return None
     citation = annotation.get("url_citation")
     if not isinstance(citation, dict):

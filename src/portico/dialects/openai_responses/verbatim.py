@@ -9,7 +9,7 @@ import msgspec
 
 from portico.dialects.base import Envelope, RawFields, RequestHead
 from portico.dialects.checks import decode_fields
-from portico.dialects.fields import members_of, raw
+from portico.dialects.fields import members_of, raw, text_of
 from portico.dialects.openai_responses.answer import Asked
 from portico.dialects.openai_responses.errors import failed_response
 from portico.dialects.openai_responses.feed import Feed, Manner
@@ -160,7 +160,7 @@ def _said(value: msgspec.Raw | None) -> JsonObject:
 def _completed(fields: RawFields, envelope: Envelope) -> RawFields:
     """The response with every member that clients insist on, whatever the host leaves out."""
     if missing := [name for name in _INSISTED if name not in fields]:
-        status = loads(fields.get("status", b'"in_progress"'))
+        status = text_of(loads(fields.get("status", b"null"))) or "in_progress"
         usual = Asked(envelope).response(status=status, output=[])
         fields.update({name: raw(usual[name]) for name in missing})
     return fields

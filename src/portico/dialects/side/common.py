@@ -29,22 +29,6 @@ _GATEWAY_FIELDS = (
     "models", "provider", "route", "plugins", "preset", "session_id", "trace", "usage", "stream",
 )  # fmt: skip
 
-
-_CHARGED_FOR = frozenset(
-    {
-        "model",
-        "input",
-        "prompt",
-        "n",
-        "documents",
-        "query",
-        "input_audio",
-        "input_references",
-        "file",
-    }
-)
-"""Members that decide on the price: they stand in the body, where the hold is worked out."""
-_NO_OPTIONS = _CHARGED_FOR.union(_GATEWAY_FIELDS)
 _MOST_COUNTED = 1_000_000_000
 CHARS_PER_TOKEN = 4
 
@@ -72,11 +56,25 @@ def head_of(
         stream=False,
         fields=fields,
         prompt_bytes=prompt,
-        preferences=body.provider,
+        preferences=_preferences(body),
         user=body.user,
         outputs=frozenset({output}),
         **further,
     )
+
+
+def _preferences(body: SideBody) -> JsonObject | None:
+    """What the client says of providers. `options` cannot say what the API has a member for:
+    that stands in the body, where it is checked and what it may cost is held."""
+    sent = body.provider
+    if sent is None or not isinstance(sent.get("options"), dict):
+        return sent
+    own = {*body.__struct_fields__, *_GATEWAY_FIELDS}
+    options = {
+        slug: {name: value for name, value in object_of(said).items() if name not in own}
+        for slug, said in sent["options"].items()
+    }
+    return {**sent, "options": options}
 
 
 def own_fields(head: RequestHead, model: str, quirks: Quirks) -> RawFields:
@@ -95,10 +93,8 @@ def own_fields(head: RequestHead, model: str, quirks: Quirks) -> RawFields:
 
 
 def options_of(head: RequestHead, quirks: Quirks) -> Mapping[str, object]:
-    """What a request has to say to the provider that it goes to, and to no other; nothing of
-    it changes what is charged for."""
-    options = object_of(object_of(object_of(head.preferences).get("options")).get(quirks.provider))
-    return {name: value for name, value in options.items() if name not in _NO_OPTIONS}
+    """What a request has to say to the provider that it goes to, and to no other."""
+    return object_of(object_of(object_of(head.preferences).get("options")).get(quirks.provider))
 
 
 def upstream_body(

@@ -24,7 +24,7 @@ from portico.dialects.side.common import (
     side_dialect,
 )
 from portico.errors import InvalidRequest
-from portico.jsonio import JsonError, JsonObject, dumps
+from portico.jsonio import JsonError, JsonObject, dumps, loads
 from portico.vocabulary import ChatResponse, Cost, Usage
 
 _PARTS = {"image_url": "image", "input_audio": "audio", "file": "file", "input_video": "video",
@@ -46,14 +46,22 @@ class _Body(SideBody, kw_only=True):
 _Said = msgspec.Meta(min_length=1)
 
 
-class _Row(msgspec.Struct):
+class _Read(msgspec.Struct):
     embedding: Annotated[str, _Said] | Annotated[list[float], _Said]
     index: int | None = None
     object: str | None = None
 
 
+class _Row(msgspec.Struct):
+    """One that has been read: its numbers are only looked at again where they change."""
+
+    embedding: msgspec.Raw
+    index: int | None = None
+    object: str | None = None
+
+
 class _Answer(msgspec.Struct):
-    data: Annotated[list[_Row], msgspec.Meta(min_length=1)]
+    data: Annotated[list[_Read], msgspec.Meta(min_length=1)]
     usage: Any = None
 
 
@@ -64,6 +72,7 @@ class _Rows(msgspec.Struct):
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_rows = msgspec.json.Decoder(_Rows).decode
+_decode_data = msgspec.json.Decoder(list[_Row]).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_body = msgspec.json.Decoder(_Body).decode
 
@@ -164,17 +173,17 @@ def rewrite_response(
     extra: JsonObject,
 ) -> bytes:
     """The upstream's vectors in the encoding that was asked for, with the price."""
-    answer = _decode_answer(body)
-    rows = answer.data
+    fields = decode_fields(body)
+    rows = _decode_data(fields["data"])
     wish = head.fields.get("encoding_format")
     packs = wish is not None and bytes(wish) == b'"base64"'
-    data: object = decode_fields(body)["data"]
+    data: object = fields["data"]
     if packs or any(_is_odd(row) for row in rows):
         dimensions = _number(head.fields.get("dimensions"))
         data = [_row(row, place, dimensions, packs=packs) for place, row in enumerate(rows)]
     tokens = usage.prompt_tokens if usage else 0
     counts: JsonObject = {"prompt_tokens": tokens, "total_tokens": tokens}
-    own = object_of(answer.usage)
+    own = object_of(loads(fields.get("usage", b"null")))
     further = {name: v for name, v in own.items() if name not in counts and v is not None}
     return named(
         [
@@ -228,19 +237,23 @@ def merge(bodies: Sequence[bytes], most: int) -> bytes:
 
 def _is_odd(row: _Row) -> bool:
     """Whether it cannot pass as it is to a client that wants lists of numbers."""
-    return isinstance(row.embedding, str) or row.index is None or row.object is None
+    return _is_packed(row) or row.index is None or row.object is None
+
+
+def _is_packed(row: _Row) -> bool:
+    return bytes(row.embedding).startswith(b'"')
 
 
 def _row(row: _Row, place: int, dimensions: int | None, *, packs: bool) -> JsonObject:
     vector: object = row.embedding
-    if isinstance(vector, list):
-        vector = _packed(array("d", vector)) if packs else vector
-    elif isinstance(vector, str):
-        numbers = _unpacked(vector, dimensions)
+    if _is_packed(row):
+        numbers = _unpacked(loads(row.embedding), dimensions)
         if not packs:
             vector = numbers.tolist()
         elif numbers.typecode != "f":
             vector = _packed(numbers)
+    elif packs:
+        vector = _packed(array("d", loads(row.embedding)))
     return {
         "object": row.object or "embedding",
         "embedding": vector,

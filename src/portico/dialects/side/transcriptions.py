@@ -38,7 +38,6 @@ _TOKENS_PER_SECOND = 10  # what OpenAI counts
 _LONGEST_S = 10_000_000
 _PATIENCE_S = 60.0
 _FORM_FIELDS = ("language", "temperature", "response_format", "prompt")
-_NOT_IN_FORM = frozenset((*_FORM_FIELDS, "model", "input_audio", "timestamp_granularities", "user"))
 _VERBOSE = ("task", "language", "duration", "segments", "words")
 
 
@@ -108,7 +107,7 @@ def upstream_body(
         Part(name="model", data=model.encode()),
     ]
     options = options_of(head, quirks)
-    for name in (*_FORM_FIELDS, *(name for name in options if name not in _NOT_IN_FORM)):
+    for name in (*_FORM_FIELDS, *(name for name in options if name != "file")):
         value = fields.get(name)
         if value is not None:
             text = value if isinstance(value, str) else dumps(value).decode()
