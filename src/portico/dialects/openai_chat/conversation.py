@@ -6,7 +6,7 @@ encoding again is the identity on meaning: a test does it to every recorded
 request.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from portico.dialects.base import PARAMETERS, Quirks, RequestHead
@@ -15,7 +15,7 @@ from portico.dialects.fields import list_of, raw, rest_of, text_of
 from portico.dialects.openai_chat.portable import portable
 from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item
 from portico.dialects.openai_chat.request import GATEWAY_FIELDS, finish_body
-from portico.dialects.plugins import WEB, WEB_SEARCH, check_plugins, is_wanted
+from portico.dialects.plugins import WEB_SEARCH, no_search, searches
 from portico.dialects.reasoning import visible_text
 from portico.errors import InvalidRequest, UpstreamRejected
 from portico.jsonio import JsonObject, ShapeError, dumps, loads
@@ -77,7 +77,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
     """
     body = {name: loads(raw) for name, raw in head.fields.items()}
     messages = _messages(body)
-    tools = (*_each("tools", body.get("tools"), _tool), *_searches(head))
+    tools = (*_each("tools", body.get("tools"), _tool), *searches(head.fields))
     try:
         choice, tools = _tool_choice(body.get("tool_choice"), tools)
     except ShapeError as error:
@@ -104,7 +104,8 @@ def encode_request(
     """The chat body for an upstream, and the parameters that had to be dropped.
 
     Raises:
-        UpstreamRejected: a tool of another dialect that only its own providers run.
+        UpstreamRejected: a tool of another dialect that only its own providers run, or a
+            search where nobody searches.
     """
     own = request.dialect is None
     said = request.messages if own else portable([m for m in request.messages if _says(m)])
@@ -117,9 +118,9 @@ def encode_request(
         body["max_tokens"] = request.max_tokens
     if request.stop:
         body["stop"] = list(request.stop)
-    tools = [tool for tool in request.tools if own or tool.type not in _SEARCHES]
+    tools = _set_search(body, request, supported, quirks)
     if tools:
-        body["tools"] = [_encode_tool(tool, own=own) for tool in tools]
+        body["tools"] = [_encode_tool(tool, own=own or tool.type == WEB_SEARCH) for tool in tools]
     elif not own:
         body.pop("parallel_tool_calls", None)
     if request.tool_choice is not None and (tools or own):
@@ -130,7 +131,28 @@ def encode_request(
     fields = {name: raw(value) for name, value in body.items()}
     sent = frozenset(fields.keys() & PARAMETERS)
     finished, dropped = finish_body(fields, sent, supported, quirks, stream=request.stream)
-    return finished, dropped | {tool.type for tool in request.tools if tool not in tools}
+    return finished, dropped | {
+        tool.type for tool in request.tools if tool not in tools and tool.type != WEB_SEARCH
+    }
+
+
+def _set_search(
+    body: JsonObject, request: ChatRequest, supported: frozenset[str], quirks: Quirks
+) -> list[Tool]:
+    """Ask for a search that a gateway's client wants; the tools that are left for the list.
+
+    Raises:
+        UpstreamRejected: nobody searches here.
+    """
+    own = request.dialect is None
+    tools = [tool for tool in request.tools if own or tool.type not in _SEARCHES]
+    others = [tool for tool in tools if tool.type != WEB_SEARCH]
+    if len(others) == len(tools) or quirks.reasoning_field == "reasoning":
+        return tools
+    if "web_search_options" not in supported:
+        raise no_search("tools")
+    body["web_search_options"] = {}
+    return others
 
 
 def _shared_extras(extra: Mapping[str, Any]) -> JsonObject:
@@ -144,17 +166,6 @@ def _shared_extras(extra: Mapping[str, Any]) -> JsonObject:
         if extra.get("top_logprobs"):
             shared["top_logprobs"] = extra["top_logprobs"]
     return shared
-
-
-def _searches(head: RequestHead) -> Iterator[Tool]:
-    """The plugin `web` as the tool that it became: providers that search run it themselves.
-
-    Raises:
-        UpstreamRejected: another plugin cannot be had.
-    """
-    check_plugins(head.fields)
-    if is_wanted(head.fields, WEB):
-        yield Tool(name=WEB_SEARCH, type=WEB_SEARCH)
 
 
 def _messages(body: JsonObject) -> tuple[Message, ...]:

@@ -12,6 +12,7 @@ from portico.dialects.openai_responses.families import Family, family_of, known_
 from portico.dialects.openai_responses.items import Items
 from portico.dialects.openai_responses.namespaces import NAMESPACE, custom_within
 from portico.dialects.openai_responses.reasoning import FORMAT
+from portico.dialects.openai_responses.search import own_search
 from portico.errors import UpstreamRejected
 from portico.jsonio import JsonObject
 from portico.vocabulary import ChatRequest, ReasoningWish, Tool
@@ -38,7 +39,6 @@ _HOSTED = frozenset(
     }
 )  # fmt: skip
 _SEARCHES = frozenset({"openrouter:web_search"})
-_SEARCH_OPTIONS = ("search_context_size", "user_location", "filters")
 _SEALED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
 _SHARES = {"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95}
@@ -113,7 +113,7 @@ def _tool(tool: Tool, *, own: bool) -> JsonObject:
     if tool.type in _HOSTED:
         return {"type": tool.type, **extra}
     if tool.type in _SEARCHES:
-        return _search(extra.get("parameters"))
+        return own_search(extra)
     raise UpstreamRejected(f"tools: nobody runs a tool of type {tool.type} at this provider")
 
 
@@ -124,17 +124,6 @@ def _custom(body: Mapping[str, Any]) -> JsonObject:
     if isinstance(form, dict) and isinstance(inner := form.get("grammar"), dict):
         tool["format"] = {"type": "grammar", **inner}
     return tool
-
-
-def _search(options: Any) -> JsonObject:
-    wishes = options if isinstance(options, dict) else {}
-    tool = {name: wishes[name] for name in _SEARCH_OPTIONS if wishes.get(name) is not None}
-    if domains := wishes.get("allowed_domains"):
-        tool["filters"] = {"allowed_domains": domains}
-    location = tool.get("user_location")
-    if isinstance(location, dict) and isinstance(inner := location.get("approximate"), dict):
-        tool["user_location"] = {"type": "approximate", **inner}
-    return {"type": "web_search", **tool}
 
 
 def _set_tools(
@@ -149,7 +138,7 @@ def _set_tools(
         return
     options = (request.extra or {}).get("web_search_options")
     if isinstance(options, dict) and request.dialect is None:
-        tools = [*tools, _search(options)]
+        tools = [*tools, own_search({"parameters": options})]
     if not tools:
         return
     body["tools"] = tools
