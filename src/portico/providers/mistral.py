@@ -13,7 +13,11 @@ import msgspec
 
 from portico.jsonio import JsonObject, dumps, loads
 from portico.providers.base import STANDARD_PARAMETERS, Provider, SideForm
-from portico.providers.patches import cached_tokens_into_details, drop_foreign_message_fields
+from portico.providers.patches import (
+    cached_tokens_into_details,
+    drop_foreign_message_fields,
+    temperature_at_most,
+)
 
 _FITS = re.compile(r"[a-zA-Z0-9]{9}")
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -54,6 +58,7 @@ def _fit_ids(message: dict[str, Any]) -> bool:
 
 def _patch_request(fields: dict[str, msgspec.Raw]) -> None:
     drop_foreign_message_fields(fields)
+    temperature_at_most(1.5, fields)
     if (effort := fields.get("reasoning_effort")) is not None:
         fields["reasoning_effort"] = msgspec.Raw(_effort(loads(effort)))
     raw = fields.get("messages")
