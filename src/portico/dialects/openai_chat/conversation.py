@@ -254,8 +254,8 @@ def _tool_call(body: JsonObject) -> ToolCall:
     text = arguments if isinstance(arguments, str) else dumps(arguments or {}).decode()
     known = frozenset({"id", "type", "function", "index"})
     return ToolCall(
-        id=body.get("id") or "",
-        name=function.get("name") or "",
+        id=_name(body.get("id") or ""),
+        name=_name(function.get("name") or ""),
         arguments=text or "{}",
         extra=rest_of(body, known),
     )
@@ -264,11 +264,11 @@ def _tool_call(body: JsonObject) -> ToolCall:
 def _tool(body: JsonObject) -> Tool:
     if body.get("type", "function") != "function":
         return Tool(
-            name=body.get("name") or body["type"], type=body["type"], extra=rest_of(body, frozenset({"type"}))
+            name=_name(body.get("name") or body["type"]), type=_name(body["type"]), extra=rest_of(body, frozenset({"type"}))
         )  # fmt: skip
     function = body["function"]
     return Tool(
-        name=function["name"],
+        name=_name(function["name"]),
         description=function.get("description"),
         parameters=function.get("parameters"),
         strict=function.get("strict"),
@@ -299,8 +299,18 @@ def _tool_choice(
 
 def _chosen(value: JsonObject) -> str:
     """The name of the tool that a choice points to."""
-    name: str = (value.get("function") or value["custom"])["name"]
-    return name
+    return _name((value.get("function") or value["custom"])["name"])
+
+
+def _name(value: Any) -> str:
+    """A name, which others look up and match.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _wish(body: JsonObject) -> ReasoningWish | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from portico.dialects.base import PARAMETERS, Quirks
+from portico.dialects.checks import misshapen
 from portico.dialects.fields import encoded_body
 from portico.dialects.openai_responses.client_tools import TOOL_SEARCH
 from portico.dialects.openai_responses.conversation import ADDED, NATIVE_EXTRAS
@@ -14,7 +15,7 @@ from portico.dialects.openai_responses.namespaces import NAMESPACE, custom_withi
 from portico.dialects.openai_responses.reasoning import FORMAT
 from portico.dialects.openai_responses.search import own_search
 from portico.errors import UpstreamRejected
-from portico.jsonio import JsonObject
+from portico.jsonio import JsonObject, ShapeError
 from portico.vocabulary import ChatRequest, ReasoningWish, Tool
 
 MIN_OUTPUT_TOKENS = 16
@@ -62,8 +63,18 @@ def encode_request(
 
     Raises:
         UpstreamRejected: what was asked for cannot be said: a tool that nobody
-            runs here, no reasoning from a model that cannot but reason.
+            runs here, no reasoning from a model that cannot but reason; or a part
+            of it is not shaped as its type asks.
     """
+    try:
+        return _encode(request, model, supported, quirks)
+    except ShapeError as error:
+        raise UpstreamRejected(f"messages or tools cannot be read: {misshapen(error)}") from error
+
+
+def _encode(
+    request: ChatRequest, model: str, supported: frozenset[str], quirks: Quirks
+) -> tuple[bytes, frozenset[str]]:
     own = request.dialect == _DIALECT
     family = family_of(model)
     tools: list[JsonObject] = []
