@@ -47,7 +47,9 @@ def nine_characters(call_id: str) -> str:
 def _fit_ids(message: dict[str, Any]) -> bool:
     """Rewrite the ids of one message in place; True if one had to change."""
     changed = False
-    holders = [(call, "id") for call in message.get("tool_calls") or ()]
+    calls = message.get("tool_calls")
+    known = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    holders = [(call, "id") for call in known]
     for holder, field in [*holders, (message, "tool_call_id")]:
         call_id = holder.get(field)
         if isinstance(call_id, str) and not _FITS.fullmatch(call_id):
