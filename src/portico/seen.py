@@ -6,6 +6,7 @@ import msgspec
 
 from portico.dialects import Dialect, Envelope, Quirks, RequestHead, StreamRelay, verbatim
 from portico.dialects.fields import text_of
+from portico.dialects.plugins import mended, wants_mending
 from portico.dialects.tool_schemas import declared_tools
 from portico.errors import (
     CassetteMiss,
@@ -123,10 +124,14 @@ class Seen:
         """A whole answer as the client gets it: in the upstream's own bytes where it can be."""
         assert self.response is not None, "only whole answers"
         rewrite = surface.rewrite_response
-        if rewrite is not None and verbatim(self.dialect, surface, self.quirks, envelope):
+        mending = wants_mending(head)
+        own_bytes = not mending and verbatim(self.dialect, surface, self.quirks, envelope)
+        if rewrite is not None and own_bytes:
             return rewrite(self.body, head, envelope, usage, cost, metadata)
         extra = {**(self.response.extra or {}), **metadata}
         response = msgspec.structs.replace(self.response, usage=usage, extra=extra)
+        if mending:
+            response = mended(response)
         return surface.encode_response(response, envelope, cost)
 
     def record(self, number: int, error_type: str | None) -> AttemptRecord:

@@ -252,3 +252,21 @@ async def test_two_hundred_clients_that_hang_up_leave_nothing_behind(scene):
     assert after[2] <= before[2] + 1
     assert gateway.err.read_text() == ""
     assert gateway.verify()["open_holds"] == 0
+
+
+async def test_clients_that_go_right_after_asking_are_no_errors_in_the_log(scene):
+    """Most of them are gone while their money is being held: nobody was asked by then."""
+    gateway, simulator = scene
+    simulator.set_script(INSTANT)
+
+    for number in range(60):
+        surface = SURFACES[list(SURFACES)[number % len(SURFACES)]]
+        client = await connect(gateway, f"gone-{number}", surface, stream=number % 2 == 0)
+        client.close()
+    async with aiohttp.ClientSession() as session:
+        answer = await chat.ask(session, gateway.url, gateway.key, chat.body(MODEL))
+
+    assert answer.ended_well
+    assert gateway.err.read_text() == ""
+    findings = gateway.verify()
+    assert (findings["ok"], findings["interrupted"]) == (True, 0)

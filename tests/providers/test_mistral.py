@@ -230,3 +230,13 @@ def test_thoughts_and_references_inside_a_content_list_come_out_apart(streamed):
     assert choice.content == "Four"
     assert [item.text for item in choice.reasoning] == ["Hm."]
     assert choice.extra == {"content_parts": [content[2]]}
+
+
+@pytest.mark.parametrize("calls", [5, "x", {}, [5, None, ["id"]], [{"id": 5}]])
+def test_calls_of_another_shape_are_left_to_the_provider_to_refuse(calls):
+    messages = [{"role": "assistant", "content": None, "tool_calls": calls}]
+    fields = {"messages": msgspec.Raw(dumps(messages))}
+
+    PROVIDER.patch_request(fields)
+
+    assert loads(fields["messages"])[0]["tool_calls"] == calls

@@ -1,6 +1,8 @@
 import msgspec
+import pytest
 
 from portico.jsonio import dumps, loads
+from portico.providers import PROVIDERS
 from portico.providers.patches import (
     cached_tokens_into_details,
     drop_foreign_message_fields,
@@ -59,3 +61,26 @@ def test_a_request_without_messages_is_left_alone():
     drop_foreign_message_fields(fields)
 
     assert fields == {}
+
+
+@pytest.mark.parametrize(
+    ("slug", "sent", "told"),
+    [
+        ("moonshotai", b"1.7", b"1"),
+        ("moonshotai", b"0.60", b"0.60"),
+        ("moonshotai", b"null", b"null"),
+        ("minimax", b"2", b"1"),
+        ("z-ai", b"1.01", b"1"),
+        ("mistral", b"2", b"1.5"),
+        ("mistral", b"1.2", b"1.2"),
+        ("cerebras", b"1.6", b"1.5"),
+    ],
+)
+def test_a_temperature_is_cut_to_what_the_provider_takes(slug, sent, told):
+    patch = PROVIDERS[slug].patch_request
+    fields = {"temperature": msgspec.Raw(sent)}
+    assert patch is not None
+
+    patch(fields)
+
+    assert bytes(fields["temperature"]) == told

@@ -1,15 +1,18 @@
-"""Plugins that a chat request asks for: which can be had here, and how the rest is refused.
+"""Plugins that a request asks for: which can be had here, and how the rest is refused.
 
 Contract/chat 8. OpenRouter itself, as a provider, is sent them as they are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from portico.dialects.base import RawFields
-from portico.errors import UpstreamRejected
+from portico.dialects.base import RawFields, RequestHead
+from portico.dialects.fields import raw
+from portico.dialects.healing import healed
+from portico.errors import InvalidRequest, UpstreamRejected
 from portico.jsonio import JsonObject, loads
+from portico.vocabulary import ChatResponse, Tool
 
 HEALING = "response-healing"
 WEB = "web"
@@ -21,6 +24,22 @@ SERVED = frozenset({"auto-router", "context-compression", HEALING, "file-parser"
 files are read by the model, whichever parser was named."""
 
 _SERVER_TOOL = "openrouter:"
+
+
+class Plugin(msgspec.Struct):
+    """What every entry of `plugins` has; the rest is the plugin's own."""
+
+    id: str
+    enabled: bool | None = None
+
+
+def check_preset(preset: str | None) -> None:
+    """
+    Raises:
+        InvalidRequest: one is named.
+    """
+    if preset is not None:
+        raise InvalidRequest("preset: this gateway has no presets")
 
 
 def wanted_plugins(fields: RawFields) -> list[tuple[int, JsonObject]]:
@@ -54,6 +73,24 @@ def check_plugins(fields: RawFields) -> None:
             )
 
 
+def wants_mending(head: RequestHead) -> bool:
+    """Whether the client asked for JSON, and that it be mended."""
+    fields = head.fields
+    asked = "plugins" in fields and "response_format" in head.parameters
+    return asked and is_wanted(fields, HEALING)
+
+
+def mended(response: ChatResponse) -> ChatResponse:
+    """A whole answer with the JSON in its texts mended."""
+    choices = tuple(
+        msgspec.structs.replace(choice, content=healed(choice.content))
+        if choice.content
+        else choice
+        for choice in response.choices
+    )
+    return msgspec.structs.replace(response, choices=choices)
+
+
 def server_tools(tools: msgspec.Raw | None) -> Iterator[tuple[int, str]]:
     """Places and types of the tools that a gateway is asked to run by itself."""
     if tools is None or b'"' + _SERVER_TOOL.encode() not in bytes(tools):
@@ -62,6 +99,47 @@ def server_tools(tools: msgspec.Raw | None) -> Iterator[tuple[int, str]]:
     for place, tool in enumerate(entries):
         if str(tool.get("type", "")).startswith(_SERVER_TOOL):
             yield place, str(tool["type"])
+
+
+def nobody_runs(place: int, name: str) -> UpstreamRejected:
+    """The refusal of a tool that only a gateway could run, and this one does not."""
+    return UpstreamRejected(
+        f"tools.{place}: nobody runs a tool of type {name[:60]} at this provider"
+    )
+
+
+def searches(fields: RawFields) -> Iterator[Tool]:
+    """The plugin `web` as the tool that it became: providers that search run it themselves.
+
+    Raises:
+        UpstreamRejected: another plugin cannot be had.
+    """
+    if "plugins" not in fields:
+        return
+    check_plugins(fields)
+    if is_wanted(fields, WEB):
+        yield Tool(name=WEB_SEARCH, type=WEB_SEARCH)
+
+
+def spell_searches(fields: RawFields, spell: Callable[[JsonObject], JsonObject]) -> None:
+    """Put the provider's own search in the place of the plugin and of the tool that ask for one.
+
+    Args:
+        fields: of a body for a provider of the client's dialect; changed in place.
+        spell: the search of that dialect, from the entry of `tools` that asks for it.
+
+    Raises:
+        UpstreamRejected: a plugin or a tool that nobody runs here.
+    """
+    asked = list(server_tools(fields.get("tools")))
+    for place, name in asked:
+        if name != WEB_SEARCH:
+            raise nobody_runs(place, name)
+    added = [{"type": tool.type} for tool in searches(fields)]
+    if not (asked or added):
+        return
+    tools = [*(loads(fields.get("tools", b"null")) or ()), *added]
+    fields["tools"] = raw([spell(t) if t.get("type") == WEB_SEARCH else t for t in tools])
 
 
 def no_search(path: str) -> UpstreamRejected:

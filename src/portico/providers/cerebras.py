@@ -3,6 +3,8 @@
 `created` is sometimes a float, and message fields it does not know are refused.
 """
 
+import msgspec
+
 from portico.jsonio import JsonObject
 from portico.providers.base import (
     LOGPROB_PARAMETERS,
@@ -10,12 +12,17 @@ from portico.providers.base import (
     STANDARD_PARAMETERS,
     Provider,
 )
-from portico.providers.patches import drop_foreign_message_fields
+from portico.providers.patches import drop_foreign_message_fields, temperature_at_most
 
 
 def _patch_chunk(chunk: JsonObject) -> None:
     if isinstance(chunk.get("created"), float):
         chunk["created"] = int(chunk["created"])
+
+
+def _patch_request(fields: dict[str, msgspec.Raw]) -> None:
+    drop_foreign_message_fields(fields)
+    temperature_at_most(1.5, fields)
 
 
 PROVIDER = Provider(
@@ -28,7 +35,7 @@ PROVIDER = Provider(
     | LOGPROB_PARAMETERS,
     output_cap_field="max_completion_tokens",
     reasoning_field="reasoning_effort",
-    patch_request=drop_foreign_message_fields,
+    patch_request=_patch_request,
     patch_chunk=_patch_chunk,
     privacy_policy_url="https://www.cerebras.ai/privacy-policy",
     terms_of_service_url="https://www.cerebras.ai/terms-of-service",

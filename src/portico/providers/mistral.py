@@ -13,7 +13,11 @@ import msgspec
 
 from portico.jsonio import JsonObject, dumps, loads
 from portico.providers.base import STANDARD_PARAMETERS, Provider, SideForm
-from portico.providers.patches import cached_tokens_into_details, drop_foreign_message_fields
+from portico.providers.patches import (
+    cached_tokens_into_details,
+    drop_foreign_message_fields,
+    temperature_at_most,
+)
 
 _FITS = re.compile(r"[a-zA-Z0-9]{9}")
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -43,7 +47,9 @@ def nine_characters(call_id: str) -> str:
 def _fit_ids(message: dict[str, Any]) -> bool:
     """Rewrite the ids of one message in place; True if one had to change."""
     changed = False
-    holders = [(call, "id") for call in message.get("tool_calls") or ()]
+    calls = message.get("tool_calls")
+    known = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    holders = [(call, "id") for call in known]
     for holder, field in [*holders, (message, "tool_call_id")]:
         call_id = holder.get(field)
         if isinstance(call_id, str) and not _FITS.fullmatch(call_id):
@@ -54,6 +60,7 @@ def _fit_ids(message: dict[str, Any]) -> bool:
 
 def _patch_request(fields: dict[str, msgspec.Raw]) -> None:
     drop_foreign_message_fields(fields)
+    temperature_at_most(1.5, fields)
     if (effort := fields.get("reasoning_effort")) is not None:
         fields["reasoning_effort"] = msgspec.Raw(_effort(loads(effort)))
     raw = fields.get("messages")

@@ -3,9 +3,11 @@
 In streams its usage stands inside the last choice.
 """
 
+from functools import partial
+
 from portico.jsonio import JsonObject
 from portico.providers.base import REASONING_PARAMETERS, STANDARD_PARAMETERS, Provider
-from portico.providers.patches import top_level_cached_tokens
+from portico.providers.patches import temperature_at_most, top_level_cached_tokens
 
 
 def _patch_chunk(chunk: JsonObject) -> None:
@@ -26,6 +28,7 @@ PROVIDER = Provider(
     reasoning_field="thinking",
     replayed_reasoning="reasoning_content",
     patch_chunk=_patch_chunk,
+    patch_request=partial(temperature_at_most, 1),
     privacy_policy_url="https://platform.moonshot.ai/docs/agreement/userprivacy",
     terms_of_service_url="https://platform.moonshot.ai/docs/agreement/modeluse",
     headquarters="CN",

@@ -48,3 +48,16 @@ def drop_foreign_message_fields(fields: dict[str, msgspec.Raw]) -> None:
         for name in _FOREIGN_MESSAGE_FIELDS:
             message.pop(name, None)
     fields["messages"] = msgspec.Raw(dumps(messages))
+
+
+def temperature_at_most(most: float, fields: dict[str, msgspec.Raw]) -> None:
+    """Cut the temperature to what the provider takes (contract/chat 1.2); bind `most` first.
+
+    >>> fields = {"temperature": msgspec.Raw(b"1.7")}
+    >>> temperature_at_most(1, fields)
+    >>> bytes(fields["temperature"])
+    b'1'
+    """
+    sent = fields.get("temperature")
+    if sent is not None and (wish := loads(sent)) is not None and wish > most:
+        fields["temperature"] = msgspec.Raw(dumps(most))

@@ -78,8 +78,12 @@ class GuardedProtocol(HttpToolsProtocol):
             self._hang_up(self.cycle.scope)
 
     def eof_received(self) -> None:
-        """A client that says no more is taken to have left: no client of this API half-closes."""
+        """A client that says no more is taken to have left: no client of this API half-closes.
+
+        The connection is lost right after; until then nobody shall miss an answer.
+        """
         if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
             self._hang_up(self.cycle.scope)
 
     def pause_writing(self) -> None:

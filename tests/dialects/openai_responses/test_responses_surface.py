@@ -137,6 +137,8 @@ ODD_ITEMS = [
     ({"type": "function_call_output", "output": "x"}, ": .*`call_id`"),
     ({"type": "function_call_output", "call_id": "x"}, ": .*`output`"),
     ({"type": "reasoning", "summary": "x"}, ".summary:"),
+    ({"type": "reasoning", "summary": [{"type": "summary_text", "text": {}}]}, ".summary.0.text:"),
+    ({"type": "reasoning", "content": [{"type": "reasoning_text", "text": 5}]}, ".content.0.text:"),
     ({"type": "reasoning", "content": [5]}, ".content.0:"),
     ({"type": "reasoning", "encrypted_content": {}}, ".encrypted_content:"),
     ({**SHELL_CALL, "action": []}, ".action:"),

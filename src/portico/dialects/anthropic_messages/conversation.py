@@ -12,6 +12,7 @@ from portico.dialects.anthropic_messages.turns import SERVER_BLOCKS
 from portico.dialects.base import RequestHead
 from portico.dialects.checks import misshapen
 from portico.dialects.fields import rest_of
+from portico.dialects.plugins import searches
 from portico.errors import InvalidRequest, UpstreamRejected
 from portico.jsonio import JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import (
@@ -49,7 +50,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
         raise UpstreamRejected("mcp_servers: no API but Anthropic's own connects to them")
     try:
         messages = (*_system(body.get("system")), *_messages(body["messages"]))
-        tools = tuple(_tools(body.get("tools") or ()))
+        tools = (*_tools(body.get("tools") or ()), *searches(head.fields))
         choice = _tool_choice(body.get("tool_choice"))
     except ShapeError as error:
         raise InvalidRequest(f"messages or tools cannot be read: {misshapen(error)}") from None

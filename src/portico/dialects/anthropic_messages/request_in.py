@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from portico.dialects.anthropic_messages.families import family_of
+from portico.dialects.anthropic_messages.search import own_search
 from portico.dialects.anthropic_messages.thinking import FOREIGN, is_foreign
 from portico.dialects.base import Quirks, RawFields, RequestHead
 from portico.dialects.checks import (
@@ -21,6 +22,7 @@ from portico.dialects.checks import (
     read_body,
 )
 from portico.dialects.fields import finished_body, members_of, object_of, raw
+from portico.dialects.plugins import Plugin, check_preset, spell_searches
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, dumps, loads
 
@@ -85,6 +87,8 @@ class _Body(msgspec.Struct):
     output_config: JsonObject | None = None
     metadata: JsonObject | None = None
     provider: JsonObject | None = None
+    plugins: list[Plugin] | None = None
+    preset: str | None = None
     user: str | None = None
     session_id: str | None = None
 
@@ -125,6 +129,7 @@ def _check(body: _Body) -> None:
     if len(body.fallbacks or ()) > 3:
         raise InvalidRequest("fallbacks: at most 3 models can be named")
     check_session_id(body.session_id)
+    check_preset(body.preset)
 
 
 def _models(body: _Body) -> tuple[str, ...]:
@@ -207,6 +212,7 @@ def _fields_for(
     """The client's own members, without the gateway's and what had to be dropped."""
     fields = dict(head.fields)
     user = fields.get("user")
+    spell_searches(fields, own_search)
     for name in _GATEWAY_FIELDS:
         fields.pop(name, None)
     fields["model"] = raw(model)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from portico.dialects.anthropic_messages.caching import keep_last_breakpoints, mark
 from portico.dialects.anthropic_messages.families import Family, family_of
 from portico.dialects.anthropic_messages.schema import closed_schema
+from portico.dialects.anthropic_messages.search import own_search
 from portico.dialects.anthropic_messages.thinking import (
     Thinking,
     known_effort,
@@ -28,7 +29,6 @@ NATIVE_EXTRAS = (
 _REASONING = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
 _DATED_TOOL = re.compile(r".*_20\d{6}$")
 _SEARCHES = frozenset({"openrouter:web_search", "web_search", "web_search_preview"})
-_SEARCH_OPTIONS = ("max_uses", "allowed_domains", "blocked_domains", "user_location")
 _TIERS = {"auto": "auto", "priority": "auto", "default": "standard_only"}
 _CHOICES = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
 _NEVER_TAKEN = (
@@ -112,10 +112,7 @@ def _tool(tool: Tool, family: Family) -> JsonObject:
     if _DATED_TOOL.fullmatch(tool.type):
         return {"type": tool.type, "name": tool.name, **extra}
     if tool.type in _SEARCHES:
-        options = extra.get("parameters")
-        chosen = {**extra, **options} if isinstance(options, dict) else extra
-        wishes = {name: chosen[name] for name in _SEARCH_OPTIONS if chosen.get(name) is not None}
-        return {"type": "web_search_20250305", "name": "web_search", **wishes}
+        return own_search(extra)
     raise UpstreamRejected(f"tools: nobody runs a tool of type {tool.type} at this provider")
 
 

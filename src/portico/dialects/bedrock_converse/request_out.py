@@ -181,8 +181,8 @@ class _Encoding:
     def _optional(self, tool: Tool) -> bool:
         """A search that a Responses client offers, where nobody can search: the model answers
         without it."""
-        search = self._request.dialect == "openai_responses" and _SEARCH.match(tool.type)
-        return bool(search) and self._family.vendor != "amazon"
+        search = self._request.dialect == "openai_responses" and tool.type.startswith("web_search")
+        return search and self._family.vendor != "amazon"
 
     def _tool(self, tool: Tool) -> JsonObject:
         if tool.type == "function":

@@ -45,6 +45,7 @@ _SCHEMA_NOISE = frozenset({"$schema", "$id"})
 _ALONE = re.compile(r"gemini-[12](?!\d)")
 """Models that do not search where there are functions to call."""
 _SEARCH = re.compile(r"^(?:openrouter:)?web_search|^google_?search$", re.IGNORECASE)
+_OFFERED = re.compile(r"^web_search|^google_?search$", re.IGNORECASE)
 _MODES = {"none": "NONE", "auto": "AUTO", "required": "ANY", "named": "ANY"}
 _PARAMETERS = {
     "temperature": "temperature", "topP": "top_p", "topK": "top_k", "seed": "seed",
@@ -207,8 +208,8 @@ class _Encoding:
         others = [t for t in self._request.tools if t.type != "function"]
         if functions and self._request.dialect == "openai_responses" and _ALONE.search(self._model):
             # Responses clients offer a search to everybody, these models take it alone
-            self.dropped.update(t.type for t in others if _SEARCH.search(t.type))
-            others = [t for t in others if not _SEARCH.search(t.type)]
+            self.dropped.update(t.type for t in others if _OFFERED.search(t.type))
+            others = [t for t in others if not _OFFERED.search(t.type)]
         native = [_native_tool(t) for t in others]
         if self._extra.get("web_search_options") is not None and self._takes("web_search_options"):
             native.append({"googleSearch": {}})

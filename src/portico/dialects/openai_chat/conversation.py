@@ -6,7 +6,7 @@ encoding again is the identity on meaning: a test does it to every recorded
 request.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from portico.dialects.base import PARAMETERS, Quirks, RequestHead
@@ -15,7 +15,7 @@ from portico.dialects.fields import list_of, raw, rest_of, text_of
 from portico.dialects.openai_chat.portable import portable
 from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item
 from portico.dialects.openai_chat.request import GATEWAY_FIELDS, finish_body
-from portico.dialects.plugins import WEB, WEB_SEARCH, check_plugins, is_wanted
+from portico.dialects.plugins import WEB_SEARCH, no_search, searches
 from portico.dialects.reasoning import visible_text
 from portico.dialects.tool_calls import id_text
 from portico.errors import InvalidRequest, UpstreamRejected
@@ -78,7 +78,7 @@ def decode_request(head: RequestHead) -> ChatRequest:
     """
     body = {name: loads(raw) for name, raw in head.fields.items()}
     messages = _messages(body)
-    tools = (*_each("tools", body.get("tools"), _tool), *_searches(head))
+    tools = (*_each("tools", body.get("tools"), _tool), *searches(head.fields))
     try:
         choice, tools = _tool_choice(body.get("tool_choice"), tools)
     except ShapeError as error:
@@ -105,7 +105,8 @@ def encode_request(
     """The chat body for an upstream, and the parameters that had to be dropped.
 
     Raises:
-        UpstreamRejected: a tool of another dialect that only its own providers run.
+        UpstreamRejected: a tool of another dialect that only its own providers run, or a
+            search where nobody searches.
     """
     own = request.dialect is None
     said = request.messages if own else portable([m for m in request.messages if _says(m)])
@@ -118,9 +119,9 @@ def encode_request(
         body["max_tokens"] = request.max_tokens
     if request.stop:
         body["stop"] = list(request.stop)
-    tools = [tool for tool in request.tools if own or tool.type not in _SEARCHES]
+    tools = _set_search(body, request, supported, quirks)
     if tools:
-        body["tools"] = [_encode_tool(tool, own=own) for tool in tools]
+        body["tools"] = [_encode_tool(tool, own=own or tool.type == WEB_SEARCH) for tool in tools]
     elif not own:
         body.pop("parallel_tool_calls", None)
     if request.tool_choice is not None and (tools or own):
@@ -131,7 +132,28 @@ def encode_request(
     fields = {name: raw(value) for name, value in body.items()}
     sent = frozenset(fields.keys() & PARAMETERS)
     finished, dropped = finish_body(fields, sent, supported, quirks, stream=request.stream)
-    return finished, dropped | {tool.type for tool in request.tools if tool not in tools}
+    return finished, dropped | {
+        tool.type for tool in request.tools if tool not in tools and tool.type != WEB_SEARCH
+    }
+
+
+def _set_search(
+    body: JsonObject, request: ChatRequest, supported: frozenset[str], quirks: Quirks
+) -> list[Tool]:
+    """Ask for a search that a gateway's client wants; the tools that are left for the list.
+
+    Raises:
+        UpstreamRejected: nobody searches here.
+    """
+    own = request.dialect is None
+    tools = [tool for tool in request.tools if own or tool.type not in _SEARCHES]
+    others = [tool for tool in tools if tool.type != WEB_SEARCH]
+    if len(others) == len(tools) or quirks.reasoning_field == "reasoning":
+        return tools
+    if "web_search_options" not in supported:
+        raise no_search("tools")
+    body["web_search_options"] = {}
+    return others
 
 
 def _shared_extras(extra: Mapping[str, Any]) -> JsonObject:
@@ -145,17 +167,6 @@ def _shared_extras(extra: Mapping[str, Any]) -> JsonObject:
         if extra.get("top_logprobs"):
             shared["top_logprobs"] = extra["top_logprobs"]
     return shared
-
-
-def _searches(head: RequestHead) -> Iterator[Tool]:
-    """The plugin `web` as the tool that it became: providers that search run it themselves.
-
-    Raises:
-        UpstreamRejected: another plugin cannot be had.
-    """
-    check_plugins(head.fields)
-    if is_wanted(head.fields, WEB):
-        yield Tool(name=WEB_SEARCH, type=WEB_SEARCH)
 
 
 def _messages(body: JsonObject) -> tuple[Message, ...]:
@@ -191,7 +202,7 @@ def _message(body: JsonObject) -> Message:
         parts=_parts(body.get("content")),
         name=body.get("name"),
         tool_calls=_each("tool_calls", body.get("tool_calls"), _tool_call),
-        tool_call_id=_name(body, "tool_call_id"),
+        tool_call_id=_called(body, "tool_call_id"),
         reasoning=tuple(decode_reasoning(body)),
         refusal=body.get("refusal"),
         cache_control=body.get("cache_control"),
@@ -199,7 +210,7 @@ def _message(body: JsonObject) -> Message:
     )
 
 
-def _name(body: JsonObject, member: str) -> str | None:
+def _called(body: JsonObject, member: str) -> str | None:
     """What something is called; some clients number their calls."""
     value = body.get(member)
     name = id_text(value)
@@ -253,8 +264,8 @@ def _tool_call(body: JsonObject) -> ToolCall:
     text = arguments if isinstance(arguments, str) else dumps(arguments or {}).decode()
     known = frozenset({"id", "type", "function", "index"})
     return ToolCall(
-        id=_name(body, "id") or "",
-        name=_name(function, "name") or "",
+        id=_called(body, "id") or "",
+        name=_called(function, "name") or "",
         arguments=text or "{}",
         extra=rest_of(body, known),
     )
@@ -263,11 +274,11 @@ def _tool_call(body: JsonObject) -> ToolCall:
 def _tool(body: JsonObject) -> Tool:
     if body.get("type", "function") != "function":
         return Tool(
-            name=body.get("name") or body["type"], type=body["type"], extra=rest_of(body, frozenset({"type"}))
+            name=_name(body.get("name") or body["type"]), type=_name(body["type"]), extra=rest_of(body, frozenset({"type"}))
         )  # fmt: skip
     function = body["function"]
     return Tool(
-        name=function["name"],
+        name=_name(function["name"]),
         description=function.get("description"),
         parameters=function.get("parameters"),
         strict=function.get("strict"),
@@ -298,8 +309,18 @@ def _tool_choice(
 
 def _chosen(value: JsonObject) -> str:
     """The name of the tool that a choice points to."""
-    name: str = (value.get("function") or value["custom"])["name"]
-    return name
+    return _name((value.get("function") or value["custom"])["name"])
+
+
+def _name(value: Any) -> str:
+    """A name, which others look up and match.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _wish(body: JsonObject) -> ReasoningWish | None:

@@ -7,6 +7,7 @@ not sent upstream").
 """
 
 import re
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
@@ -22,9 +23,17 @@ from portico.dialects.checks import (
 )
 from portico.dialects.fields import finished_body, raw
 from portico.dialects.openai_chat.reasoning import decode_reasoning
-from portico.dialects.plugins import WEB, check_plugins, is_wanted, no_search, server_tools
+from portico.dialects.plugins import (
+    WEB_SEARCH,
+    Plugin,
+    check_preset,
+    no_search,
+    nobody_runs,
+    searches,
+    server_tools,
+)
 from portico.dialects.reasoning import EFFORT_PERCENT, nearest_effort
-from portico.errors import InvalidRequest, UpstreamRejected
+from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, loads
 
 Number = int | float
@@ -92,11 +101,6 @@ class _Reasoning(msgspec.Struct):
     enabled: bool | None = None
 
 
-class _Plugin(msgspec.Struct):
-    id: str
-    enabled: bool | None = None
-
-
 class _Body(msgspec.Struct):
     """The fields this gateway understands, with the types it insists on."""
 
@@ -119,7 +123,7 @@ class _Body(msgspec.Struct):
     reasoning_effort: _Effort | None = None
     include_reasoning: bool | None = None
     provider: JsonObject | None = None
-    plugins: list[_Plugin] | None = None
+    plugins: list[Plugin] | None = None
     preset: str | None = None
     metadata: JsonObject | None = None
     user: str | None = None
@@ -171,8 +175,7 @@ def _check(body: _Body) -> None:
     check_session_id(body.session_id)
     if body.metadata:
         check_metadata(body.metadata)
-    if body.preset is not None:
-        raise InvalidRequest("preset: this gateway has no presets")
+    check_preset(body.preset)
     wish = body.reasoning.effort if body.reasoning else None
     if wish and body.reasoning_effort and wish != body.reasoning_effort:
         raise InvalidRequest("reasoning_effort: differs from reasoning.effort; send one of them")
@@ -226,17 +229,26 @@ def _check_served(fields: RawFields, supported: frozenset[str]) -> None:
     Raises:
         UpstreamRejected: a plugin or a tool that nobody runs here.
     """
-    for place, name in server_tools(fields.get("tools")):
-        raise UpstreamRejected(
-            f"tools.{place}: nobody runs a tool of type {name[:60]} at this provider"
-        )
-    if "plugins" not in fields:
+    asked = list(server_tools(fields.get("tools")))
+    for place, name in asked:
+        if name != WEB_SEARCH:
+            raise nobody_runs(place, name)
+    if not any(searches(fields)) and not asked:
         return
-    check_plugins(fields)
-    if is_wanted(fields, WEB):
-        if "web_search_options" not in supported:
-            raise no_search("plugins")
-        fields.setdefault("web_search_options", _NO_OPTIONS)
+    if "web_search_options" not in supported:
+        raise no_search(f"tools.{asked[0][0]}" if asked else "plugins")
+    fields.setdefault("web_search_options", _NO_OPTIONS)
+    if asked:
+        _take_out(fields, {place for place, _ in asked})
+
+
+def _take_out(fields: RawFields, places: Collection[int]) -> None:
+    """Offer the other tools only; nobody can choose among none."""
+    left = [tool for place, tool in enumerate(loads(fields["tools"])) if place not in places]
+    fields["tools"] = raw(left)
+    if not left:
+        for name in ("tools", "tool_choice", "parallel_tool_calls"):
+            fields.pop(name, None)
 
 
 def finish_body(

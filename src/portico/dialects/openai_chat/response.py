@@ -17,7 +17,6 @@ from portico.dialects.failures import classify
 from portico.dialects.fields import text_of
 from portico.dialects.finish import finish_reason
 from portico.dialects.gathering import gathered
-from portico.dialects.healing import healed
 from portico.dialects.openai_chat.images import numbered_images
 from portico.dialects.openai_chat.pieces import (
     annotations_of,
@@ -35,7 +34,6 @@ from portico.dialects.openai_chat.shortcut import text_answer
 from portico.dialects.openai_chat.stream_in import ChunkDecoder
 from portico.dialects.openai_chat.tool_calls import called_function, called_name, calls_of
 from portico.dialects.openai_chat.usage import decode_usage, encode_usage, find_usage
-from portico.dialects.plugins import HEALING, is_wanted
 from portico.dialects.reasoning import merge, visible_text
 from portico.dialects.tool_calls import arguments_text, id_text, made_up_id
 from portico.jsonio import JsonError, JsonObject, ShapeError, dumps
@@ -210,18 +208,10 @@ def _encode_choice(choice: Choice, envelope: Envelope) -> JsonObject:
     return body
 
 
-def _content(choice: Choice, envelope: Envelope) -> str | None:
-    """The text, mended where the client asked for JSON and for that."""
-    asked = envelope.request
-    if not choice.content or "plugins" not in asked or "response_format" not in asked:
-        return choice.content
-    return healed(choice.content) if is_wanted(asked, HEALING) else choice.content
-
-
 def _encode_message(choice: Choice, envelope: Envelope) -> JsonObject:
     message: JsonObject = {
         "role": "assistant",
-        "content": _content(choice, envelope),
+        "content": choice.content,
         "refusal": choice.refusal,
         "reasoning": None,
     }

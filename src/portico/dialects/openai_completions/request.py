@@ -7,7 +7,7 @@ from portico.dialects.checks import read_body
 from portico.dialects.fields import raw
 from portico.dialects.openai_chat.request import read_head as read_chat_head
 from portico.errors import InvalidRequest
-from portico.jsonio import dumps
+from portico.jsonio import JsonObject, dumps
 
 _MEANINGLESS = ("prompt", "suffix", "echo", "best_of", "logprobs", "messages", "tools")
 
@@ -17,6 +17,7 @@ class _Body(msgspec.Struct):
     suffix: str | None = None
     echo: bool | None = None
     best_of: int | None = None
+    tools: list[JsonObject] | None = None
     logprobs: int | bool | None = None
 
 
@@ -36,6 +37,8 @@ def read_head(body: bytes) -> RequestHead:
         raise InvalidRequest("suffix: models here converse, they do not fill in text")
     if typed.echo:
         raise InvalidRequest("echo: the prompt cannot be repeated in the answer")
+    if typed.tools:
+        raise InvalidRequest("tools: a completion has no place for them; use /chat/completions")
     if typed.best_of is not None and typed.best_of > 1:
         raise InvalidRequest("best_of: one answer is made for each that is returned; use n")
     chat = {name: value for name, value in fields.items() if name not in _MEANINGLESS}

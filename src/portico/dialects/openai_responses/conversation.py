@@ -25,6 +25,7 @@ from portico.dialects.openai_responses.namespaces import NAMESPACE, functions_of
 from portico.dialects.openai_responses.parts import decode_parts
 from portico.dialects.openai_responses.reasoning import FORMAT, decode_item
 from portico.dialects.openai_responses.shapes import check_choice, check_item, check_tool
+from portico.dialects.plugins import searches
 from portico.dialects.tool_calls import arguments_text
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, ShapeError, dumps, loads
@@ -72,16 +73,16 @@ def decode_request(head: RequestHead) -> ChatRequest:
     _check_shapes(body)
     try:
         messages = (*_instructions(body.get("instructions")), *_messages(body["input"]))
-        tools = tuple(_all_tools(body))
+        tools = (*_all_tools(body), *searches(head.fields))
         choice, tools = _tool_choice(body.get("tool_choice"), tools)
         wish, rest = _wish(body.get("reasoning"))
     except ShapeError as error:
         raise InvalidRequest(f"input or tools cannot be read: {misshapen(error)}") from None
     text = body.get("text") or {}
     extra = {name: body[name] for name in NATIVE_EXTRAS if body.get(name) is not None}
-    searches = [t for t in body.get("tools") or () if t.get("type") == TOOL_SEARCH]
-    if searches and client_tool(searches[0]) is None:
-        extra[TOOL_SEARCH] = searches[0]
+    finders = [t for t in body.get("tools") or () if t.get("type") == TOOL_SEARCH]
+    if finders and client_tool(finders[0]) is None:
+        extra[TOOL_SEARCH] = finders[0]
     if rest:
         extra["reasoning"] = rest
     plain: dict[str, Any] = {name: body.get(name) for name in _PLAIN}

@@ -21,6 +21,8 @@ from portico.dialects.checks import (
 )
 from portico.dialects.fields import finished_body, raw
 from portico.dialects.openai_responses.reasoning import FORMAT, is_foreign
+from portico.dialects.openai_responses.search import own_search
+from portico.dialects.plugins import Plugin, check_preset, spell_searches
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, dumps, loads
 
@@ -99,6 +101,8 @@ class _Body(msgspec.Struct):
     truncation: str | None = None
     safety_identifier: str | None = None
     provider: JsonObject | None = None
+    plugins: list[Plugin] | None = None
+    preset: str | None = None
     user: str | None = None
     session_id: str | None = None
     prompt_cache_key: str | None = None
@@ -140,6 +144,7 @@ def _check(body: _Body) -> None:
     if body.models is not None and len(body.models) > 10:
         raise InvalidRequest("models: at most 10 models can be named")
     check_session_id(body.session_id)
+    check_preset(body.preset)
 
 
 def _check_stateless(body: _Body) -> None:
@@ -191,6 +196,8 @@ def upstream_body(
     """The body for an upstream of this dialect, and what had to be dropped."""
     fields = dict(head.fields)
     native = quirks.reasoning_field == "reasoning"  # it understands this gateway's own members
+    if not native:
+        spell_searches(fields, own_search)
     for name in _GATEWAY_FIELDS if not native else ("models", "route", "provider", "preset"):
         fields.pop(name, None)
     for name in ("previous_response_id", "conversation", "background"):

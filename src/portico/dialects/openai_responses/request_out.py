@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from portico.dialects.base import PARAMETERS, Quirks
+from portico.dialects.checks import misshapen
 from portico.dialects.fields import encoded_body
 from portico.dialects.openai_responses.client_tools import TOOL_SEARCH
 from portico.dialects.openai_responses.conversation import ADDED, NATIVE_EXTRAS
@@ -13,8 +14,9 @@ from portico.dialects.openai_responses.items import Items
 from portico.dialects.openai_responses.namespaces import NAMESPACE, custom_within
 from portico.dialects.openai_responses.reasoning import FORMAT
 from portico.dialects.reasoning import nearest_effort
+from portico.dialects.openai_responses.search import own_search
 from portico.errors import UpstreamRejected
-from portico.jsonio import JsonObject
+from portico.jsonio import JsonObject, ShapeError
 from portico.vocabulary import ChatRequest, ReasoningWish, Tool
 
 MIN_OUTPUT_TOKENS = 16
@@ -39,7 +41,6 @@ _HOSTED = frozenset(
     }
 )  # fmt: skip
 _SEARCHES = frozenset({"openrouter:web_search"})
-_SEARCH_OPTIONS = ("search_context_size", "user_location", "filters")
 _SEALED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
 _LEVELS = ("minimal", "low", "medium", "high", "xhigh")
@@ -62,8 +63,18 @@ def encode_request(
 
     Raises:
         UpstreamRejected: what was asked for cannot be said: a tool that nobody
-            runs here, no reasoning from a model that cannot but reason.
+            runs here, no reasoning from a model that cannot but reason; or a part
+            of it is not shaped as its type asks.
     """
+    try:
+        return _encode(request, model, supported, quirks)
+    except ShapeError as error:
+        raise UpstreamRejected(f"messages or tools cannot be read: {misshapen(error)}") from error
+
+
+def _encode(
+    request: ChatRequest, model: str, supported: frozenset[str], quirks: Quirks
+) -> tuple[bytes, frozenset[str]]:
     own = request.dialect == _DIALECT
     family = family_of(model)
     tools: list[JsonObject] = []
@@ -113,7 +124,7 @@ def _tool(tool: Tool, *, own: bool) -> JsonObject:
     if tool.type in _HOSTED:
         return {"type": tool.type, **extra}
     if tool.type in _SEARCHES:
-        return _search(extra.get("parameters"))
+        return own_search(extra)
     raise UpstreamRejected(f"tools: nobody runs a tool of type {tool.type} at this provider")
 
 
@@ -124,17 +135,6 @@ def _custom(body: Mapping[str, Any]) -> JsonObject:
     if isinstance(form, dict) and isinstance(inner := form.get("grammar"), dict):
         tool["format"] = {"type": "grammar", **inner}
     return tool
-
-
-def _search(options: Any) -> JsonObject:
-    wishes = options if isinstance(options, dict) else {}
-    tool = {name: wishes[name] for name in _SEARCH_OPTIONS if wishes.get(name) is not None}
-    if domains := wishes.get("allowed_domains"):
-        tool["filters"] = {"allowed_domains": domains}
-    location = tool.get("user_location")
-    if isinstance(location, dict) and isinstance(inner := location.get("approximate"), dict):
-        tool["user_location"] = {"type": "approximate", **inner}
-    return {"type": "web_search", **tool}
 
 
 def _set_tools(
@@ -149,7 +149,7 @@ def _set_tools(
         return
     options = (request.extra or {}).get("web_search_options")
     if isinstance(options, dict) and request.dialect is None:
-        tools = [*tools, _search(options)]
+        tools = [*tools, own_search({"parameters": options})]
     if not tools:
         return
     body["tools"] = tools

@@ -22,10 +22,14 @@ class _Said(msgspec.Struct):
     content: str | list[JsonObject] | None = None
 
 
+class _Thought(msgspec.Struct):
+    text: str | None = None
+
+
 class _Reasoning(msgspec.Struct):
     id: str | None = None
-    summary: list[JsonObject] | None = None
-    content: list[JsonObject] | None = None
+    summary: list[_Thought] | None = None
+    content: list[_Thought] | None = None
     encrypted_content: str | None = None
     signature: str | None = None
     format: str | None = None
