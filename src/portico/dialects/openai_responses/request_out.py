@@ -13,8 +13,8 @@ from portico.dialects.openai_responses.families import Family, family_of, known_
 from portico.dialects.openai_responses.items import Items
 from portico.dialects.openai_responses.namespaces import NAMESPACE, custom_within
 from portico.dialects.openai_responses.reasoning import FORMAT
-from portico.dialects.reasoning import nearest_effort
 from portico.dialects.openai_responses.search import own_search
+from portico.dialects.reasoning import nearest_effort
 from portico.errors import UpstreamRejected
 from portico.jsonio import JsonObject, ShapeError
 from portico.vocabulary import ChatRequest, ReasoningWish, Tool
