@@ -1,6 +1,14 @@
 """Reasoning items of the hub, whatever dialect they came from."""
 
+import base64
+
+import msgspec
+
+from portico.jsonio import JsonError, dumps
 from portico.vocabulary import Reasoning
+
+FOREIGN = "portico:"
+"""How a signature or a blob begins that carries other reasoning through a client."""
 
 _SHARES = {"low": 20, "medium": 50, "high": 80}
 _USUAL_OUTPUT_TOKENS = 32_000
@@ -42,3 +50,16 @@ def merge(items: list[Reasoning]) -> list[Reasoning]:
 def _continues(last: Reasoning, item: Reasoning) -> bool:
     plain = last.data is None and last.summary is None and last.signature is None
     return plain and item.data is None and item.summary is None and last.index == item.index
+
+
+def wrapped(item: Reasoning) -> str:
+    """The item as an opaque text, for a client's API that has no other place for it."""
+    return FOREIGN + base64.b64encode(dumps(item)).decode()
+
+
+def unwrapped(text: str) -> Reasoning | None:
+    """What `wrapped` wrote; None if it was damaged on its way."""
+    try:
+        return msgspec.json.decode(base64.b64decode(text[len(FOREIGN) :]), type=Reasoning)
+    except (*JsonError, ValueError):
+        return None

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from portico.dialects.anthropic_messages.families import family_of
-from portico.dialects.anthropic_messages.thinking import FOREIGN, is_foreign
+from portico.dialects.anthropic_messages.thinking import is_foreign
 from portico.dialects.base import Quirks, RawFields, RequestHead
 from portico.dialects.checks import (
     asked_models,
@@ -21,6 +21,7 @@ from portico.dialects.checks import (
     read_body,
 )
 from portico.dialects.fields import finished_body, members_of, object_of, raw
+from portico.dialects.reasoning import FOREIGN
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, dumps, loads
 
