@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.dialects.streaming import COST, envelope, pieces_of, relay_bytes
 
 from portico.dialects import DIALECTS, Quirks, relay_between, request_between
+from portico.dialects.openai_responses.reasoning import decode_item
 from portico.dialects.seals import MARK, origin_in, readable_by, split, tag_members, tag_of, tagged
 from portico.jsonio import dumps, loads
 from portico.vocabulary import Reasoning, Usage
@@ -291,6 +292,40 @@ def test_signed_thoughts_survive_clients_that_keep_only_what_is_sealed(kept):
 
     said = next(turn for turn in sent["messages"] if turn["role"] == "assistant")
     assert said["content"][:2] == CLAUDE["content"][:2]
+
+
+def test_a_stream_carries_a_signed_thought_in_what_is_sealed_however_it_is_cut():
+    block = {"type": "thinking", "thinking": "", "signature": ""}
+    deltas = [
+        {"type": "thinking_delta", "thinking": "H"},
+        {"type": "thinking_delta", "thinking": "m."},
+        {"type": "signature_delta", "signature": "c2ln"},
+    ]
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": {"id": "msg_1", "content": [], "usage": usage}},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        *({"type": "content_block_delta", "index": 0, "delta": delta} for delta in deltas),
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage},
+        {"type": "message_stop"},
+    ]
+    stream = b"".join(b"event: %b\ndata: %b\n\n" % (e["type"].encode(), dumps(e)) for e in events)
+
+    def told(size: int) -> bytes:
+        made = envelope(origin=HOME, request=INCLUDE)
+        dialects = DIALECTS["anthropic_messages"], DIALECTS["openai_responses"]
+        return relay_bytes(relay_between(*dialects, Quirks(), made), pieces_of(stream, size))
+
+    whole = told(len(stream))
+    lines = [loads(line[6:]) for line in whole.splitlines() if line.startswith(b"data: {")]
+    done = next(e["item"] for e in lines if e["type"] == "response.output_item.done")
+
+    assert [Reasoning(text="Hm.", signature="c2ln", format="anthropic-claude-v1")] == decode_item(
+        _as_codex(done), OPENAI
+    )
+    assert lines[-1]["response"]["output"] == [done]
+    assert all(told(size) == whole for size in (1, 2, 7))
 
 
 @pytest.mark.parametrize("kept", [dict, _as_codex], ids=["all members", "the sealed one"])

@@ -25,7 +25,7 @@ MARK = b".eyJwb3J0aWNvIjpb"
 _SEAL = re.compile(
     rb'"(?:data|encrypted_content|signature)"\s*:\s*"(?P<value>[^"\\]*(?:\\.[^"\\]*)*)"'
 )
-_WRITTEN = re.compile(rb'("encrypted_content"\s*:\s*"[^"\\]+)"')
+_WRITTEN = re.compile(rb'("encrypted_content"\s*:\s*"(?!")[^"\\]*(?:\\.[^"\\]*)*)"')
 _PLACES = ("messages", "input")
 
 
