@@ -2,9 +2,10 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
-from portico.accounting import Bounds, admit, close_generation
+from portico.accounting import Bounds, admit, check_left, close_generation
 from portico.errors import KeyLimitExceeded
 from portico.vocabulary import (
     ApiKey,
@@ -14,6 +15,7 @@ from portico.vocabulary import (
     PriceOverride,
     Pricing,
     Reservation,
+    Spending,
     Usage,
 )
 
@@ -223,3 +225,50 @@ def test_the_price_is_that_of_the_time_the_request_came(created_ms, cost):
     )  # fmt: skip
 
     assert generation.cost_picousd == cost
+
+
+class SpentStore:
+    """Knows what was spent, and is asked only where that matters."""
+
+    def __init__(self, spent: Spending | None) -> None:
+        self.spent = spent
+
+    async def spending(self, key_hash: str, now_ms: int) -> Spending:
+        assert self.spent is not None, "nobody needs to know"
+        return self.spent
+
+
+SPENT = Spending(
+    total_picousd=100, daily_picousd=10, weekly_picousd=20, monthly_picousd=30, held_picousd=7
+)
+
+
+@pytest.mark.parametrize(
+    ("limit", "reset", "refused"),
+    [
+        (101, None, False),
+        (100, None, True),
+        (99, None, True),
+        (11, "daily", False),
+        (10, "daily", True),
+        (20, "weekly", True),
+        (30, "monthly", True),
+        (31, "monthly", False),
+    ],
+)
+def test_a_key_that_has_spent_its_limit_is_refused_whatever_it_asks_for(limit, reset, refused):
+    key = msgspec.structs.replace(KEY, limit_picousd=limit, limit_reset=reset)
+    asking = check_left(SpentStore(SPENT), key, 7)
+
+    if not refused:
+        asyncio.run(asking)
+        return
+    words = (
+        rf'^Key limit exceeded \({reset or "total"} limit\)\. Key "ci" has \$0\.0000 left\. Raise'
+    )
+    with pytest.raises(KeyLimitExceeded, match=words):
+        asyncio.run(asking)
+
+
+def test_a_key_without_a_limit_is_not_looked_up():
+    asyncio.run(check_left(SpentStore(None), KEY, 7))

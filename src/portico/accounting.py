@@ -7,7 +7,7 @@ import msgspec
 
 from portico import pricing
 from portico.errors import KeyLimitExceeded
-from portico.limits import utc_time
+from portico.limits import left_picousd, limit_message, spent_picousd, utc_time
 from portico.planning import Planned
 from portico.ports import Store
 from portico.vocabulary import (
@@ -53,6 +53,33 @@ def bounds_of(planned: Planned, default_output_tokens: int) -> Bounds:
         flat_charges=planned.head.flat_charges,
         capped=planned.head.outputs is None,
     )
+
+
+async def check_left(store: Store, key: ApiKey, now_ms: int) -> None:
+    """Refuse a key that has spent its whole limit, whatever else is wrong with its request.
+
+    For requests that come to no hold: whoever has no money is told of that, and not which
+    names mean something here (contract/errors-limits 9). What is held for requests that are
+    under way does not count, as it may come back.
+
+    Raises:
+        KeyLimitExceeded: nothing is left.
+        StorageUnavailable: the ledger cannot be read.
+    """
+    if key.limit_picousd is None:
+        return
+    spending = await store.spending(key.hash, now_ms)
+    left = left_picousd(
+        limit_picousd=key.limit_picousd,
+        spent_picousd=spent_picousd(spending, key.limit_reset),
+        held_picousd=0,
+    )
+    if left > 0:
+        return
+    reason = limit_message(name=key.name, reset=key.limit_reset, left_picousd=left)
+    error = KeyLimitExceeded(f"{reason} {_RAISE}")
+    error.left_picousd = 0
+    raise error
 
 
 async def admit(

@@ -59,7 +59,11 @@ async def provider_count(
     for candidate in candidates:
         access = access_to(resources.providers, candidate.endpoint)
         asked_for = candidate.endpoint.model == candidates[0].endpoint.model
-        if asked_for and access.dialect is question.surface and SIDE_URL in access.side_urls:
+        if (
+            asked_for
+            and access.dialect.name == question.surface.name
+            and SIDE_URL in access.side_urls
+        ):
             break
     else:
         return None

@@ -11,6 +11,7 @@ from random import Random
 
 import msgspec
 
+from portico.accounting import check_left
 from portico.answering import Answering
 from portico.counting import CountBody, Question, provider_count
 from portico.delivery import JSON, Delivery, Patience, Reply
@@ -108,6 +109,7 @@ class Gateway:
                 drops=self._drops(surface),
             )
         except RoutingError as error:
+            await check_left(self.resources.store, call.principal.key, now_ms)
             if call.wants_metadata:
                 nobody = RoutePlan(
                     candidates=(), excluded=error.excluded, requested=asked.models[0]

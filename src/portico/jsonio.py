@@ -19,3 +19,12 @@ _encoder = msgspec.json.Encoder()
 
 loads = _decoder.decode
 dumps = _encoder.encode
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is one JSON value from its beginning to its end."""
+    try:
+        loads(text)
+    except JsonError:
+        return False
+    return True

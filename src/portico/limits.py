@@ -73,9 +73,9 @@ def left_picousd(*, limit_picousd: int, spent_picousd: int, held_picousd: int) -
 
 
 def limit_message(
-    *, name: str, reset: LimitReset | None, left_picousd: int, needed_picousd: int
+    *, name: str, reset: LimitReset | None, left_picousd: int, needed_picousd: int | None = None
 ) -> str:
-    """Say that a key's limit refuses a request: what is left and what was asked for.
+    """Say that a key's limit refuses a request: what is left and what was asked for, if known.
 
     The first sentence is what clients of OpenRouter match on (errors-limits, section 6).
 
@@ -84,7 +84,7 @@ def limit_message(
     'Key limit exceeded (total limit). Key "ci" has $0.0031 left; this request needs up to $0.0120.'
     """
     left = format_usd(max(0, left_picousd))
-    return (
-        f"Key limit exceeded ({_WORDS[reset]} limit). "
-        f'Key "{name}" has {left} left; this request needs up to {format_usd(needed_picousd)}.'
-    )
+    said = f'Key limit exceeded ({_WORDS[reset]} limit). Key "{name}" has {left} left'
+    if needed_picousd is None:
+        return f"{said}."
+    return f"{said}; this request needs up to {format_usd(needed_picousd)}."

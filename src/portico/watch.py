@@ -25,8 +25,8 @@ class Watch:
     idle time, found out within a quarter more. Without `first_s` there is no deadline
     before the first read, and silence counts from there. `total_s` counts from the start.
     While `sending` it is the client who is waited for: that is no silence, and
-    does not count towards the total; `held_up` tells that it happened. `settling()` ends all deadlines: what
-    remains is ours to do, not the provider's.
+    does not count towards the total; `held_up` tells that it happened. `settling()`
+    ends all deadlines: what remains is ours to do, not the provider's.
     """
 
     def __init__(self, deadlines: Deadlines, alarms: Alarms, *, first_s: float | None) -> None:

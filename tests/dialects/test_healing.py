@@ -47,6 +47,11 @@ def test_what_cannot_be_mended_stays_as_it_is_or_becomes_json(text):
     assert result == text or json.loads(result) is not None
 
 
+def test_what_nests_without_end_stays_as_it_is():
+    assert healed("[" * 100) == "[" * 100 + "]" * 100
+    assert healed("[" * 300) == "[" * 300
+
+
 @given(VALUES, st.booleans())
 def test_json_is_left_alone(value, ascii_only):
     text = json.dumps(value, ensure_ascii=ascii_only)

@@ -3,12 +3,15 @@
 from random import Random
 
 import pytest
-from routing_samples import endpoint, model, route, tags, target
+from hypothesis import given
+from hypothesis import strategies as st
+from routing_samples import DOWN, cached, endpoint, health, model, route, tags, target
 
 from portico.errors import ContextLengthExceeded, ModelNotFound, NoEndpointAvailable
 from portico.routing import Needs, parse_preferences
-from portico.routing.needs import Conditions, Restrictions
-from portico.routing.plan import survey
+from portico.routing.needs import Conditions, Remembered, Restrictions
+from portico.routing.order import candidates, joined
+from portico.routing.plan import admitted, survey, usual
 from portico.vocabulary import Pricing
 
 ORCA = model(
@@ -248,3 +251,46 @@ def test_a_plan_names_what_was_asked_for():
     assert (plan.requested, plan.strategy) == ("acme/orca-2", "alias")
     assert plan.models == ("acme/orca-2", "zeta/koi")
     assert route(target(free, variant="free")).endpoints == free.endpoints
+
+
+_NO_WISH = parse_preferences(None)
+_PRICED = st.builds(
+    lambda tag, dollars, priority, weight: cached(tag, dollars, priority=priority, weight=weight),
+    st.sampled_from(["a", "b", "c/eu"]),
+    st.sampled_from([0, 1, 2.5]),
+    st.sampled_from([0, 0, 1]),
+    st.sampled_from([1.0, 3.0]),
+)
+
+
+@given(
+    st.lists(_PRICED, min_size=1, max_size=4, unique_by=lambda e: e.tag),
+    st.sampled_from([frozenset(), frozenset({"temperature"}), frozenset({"tools"})]),
+    st.sampled_from(
+        [
+            Conditions(),
+            Conditions(health=health(a=DOWN)),
+            Conditions(auto_exacto=True),
+            Conditions(remembered=Remembered(model="acme/orca-2", tag="b")),
+            Conditions(affinity=("acme/orca-2", "b")),
+            Conditions(restrictions=(Restrictions(ignore=("a",)),)),
+        ]
+    ),
+    st.sampled_from([None, "priority", "flex"]),
+    st.integers(0, 50),
+)
+def test_the_usual_way_finds_what_the_long_way_finds(endpoints, parameters, conditions, tier, seed):
+    asked = [target(model(*endpoints))]
+    needs = Needs(preferences=_NO_WISH, parameters=parameters, service_tier=tier)
+
+    found = usual(asked[0], needs, Random(seed), conditions)
+
+    groups, excluded = admitted(asked, needs, conditions)
+    long_way = tuple(candidates(joined(groups, conditions, Random(seed)), fallbacks=True))
+    assert found is None or (found == long_way and not excluded)
+
+
+def test_the_usual_request_takes_the_usual_way():
+    asked = target(ORCA)
+
+    assert usual(asked, Needs(preferences=_NO_WISH), Random(1), Conditions()) is not None

@@ -328,6 +328,16 @@ def test_a_host_that_tells_the_length_only_in_detail_is_asked_for_it(site: Site)
     assert b'name="response_format"\r\n\r\nverbose_json\r\n' in site.upstream.last.body
 
 
+def test_options_for_the_host_do_not_change_what_is_charged(site: Site):
+    site.upstream.play("voice-test", Played(parts=(SOUND,), kind="audio/pcm"))
+    options = {"chat": {"input": "A long story", "speed": 2, "effects": "reverb"}}
+
+    site.post("/api/v1/audio/speech", speak(speed=1, provider={"options": options}))
+
+    sent = site.upstream.last.json
+    assert (sent["input"], sent["speed"], sent["effects"]) == (speak()["input"], 1, "reverb")
+
+
 def test_options_for_the_host_are_fields_of_its_form(site: Site):
     site.upstream.play("ears-test", whole(BY_SECONDS))
     options = {"chat": {"chunking_strategy": "auto", "model": "other"}, "acme": {"x": 1}}

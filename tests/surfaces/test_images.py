@@ -102,6 +102,7 @@ def test_the_openai_client_draws(site: Site):
         ({"aspect_ratio": "16:9", "size": "1024x1024"}, "aspect_ratio"),
         ({"size": "1024x1024", "resolution": "4K"}, "resolution"),
         ({"size": "huge"}, "size"),
+        ({"size": "1024x00", "aspect_ratio": "1:1"}, "size"),
         ({"stream": "yes"}, "stream"),
         ({"input_references": ["x"]}, "input_references.0"),
         (
@@ -215,6 +216,8 @@ def test_tokens_that_nobody_counted_are_estimated_by_the_quality_and_never_free(
         ({"size": "auto"}, {}),
         ({"provider": {"options": {"chat": {"moderation": "low"}, "acme": {"x": 1}}}},
          {"moderation": "low"}),
+        ({"provider": {"options": {"chat": {"n": 10, "prompt": "Owls", "quality": "high"}}},
+          "quality": "low"}, {"quality": "low"}),
     ],
 )  # fmt: skip
 def test_a_shape_is_told_in_the_words_of_the_host(site: Site, wish, sent):

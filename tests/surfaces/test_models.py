@@ -101,6 +101,14 @@ def test_plain_lists_hide_what_does_not_converse(site: Site):
     assert not [price for price in prices if "e" in price.lower()]
 
 
+@pytest.mark.parametrize("text", ["-1", "x", "1" * 20, "0" * 5000 + "1"])
+def test_an_offset_is_a_whole_number(site: Site, text):
+    answer = get(site, f"/api/v1/models?offset={text}")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("offset: ")
+
+
 @pytest.mark.parametrize("path", ["/models", "/models/count", "/models/user", "/embeddings/models"])
 def test_a_value_that_there_is_not_is_refused(site: Site, path):
     answer = get(site, f"/api/v1{path}?sort=best")

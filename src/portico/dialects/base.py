@@ -82,11 +82,11 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     `reasoning_format` names the family that sealed reasoning belongs to; None is the
     dialect's own. The others are for APIs beside conversations. `provider` is the slug
     that `provider.options` of a request may name. `most_inputs` is how many texts it
-    embeds at once. `packs_floats`: what it writes in base64
-    are 32-bit floats. `own_words`: it understands the API as clients write it, because it
-    is OpenRouter. `counts_when_verbose`: it says how long a sound was only in
-    `verbose_json`. `restate` puts a whole answer that a host gives in a form of its own
-    into the API's, before anything reads it.
+    embeds at once. `packs_floats`: what it writes in base64 are 32-bit floats.
+    `own_words`: it understands the API as clients write it, because it is OpenRouter.
+    `counts_when_verbose`: it says how long a sound was only in `verbose_json`. `restate`
+    puts a whole answer that a host gives in a form of its own into the API's, before
+    anything reads it.
     """
 
     patch: Callable[[JsonObject], None] | None = None
@@ -152,9 +152,9 @@ class SideApi(msgspec.Struct, frozen=True, kw_only=True):
     """An API beside conversations: the same with every provider that has it.
 
     `name` is that in `ProviderAccess.side_urls`, `api_type` that in the ledger;
-    `content_type` reads it off a body; None where that is JSON. `charged` is what is billed, in the
-    unit of the price: (what the upstream counted or None, how many characters it wrote,
-    `RequestHead.billed`, the price) -> Usage, marked where any of it is an estimate.
+    `content_type` reads it off a body; None where that is JSON. `charged` is what is billed,
+    in the unit of the price: (what the upstream counted or None, how many characters it
+    wrote, `RequestHead.billed`, the price) -> Usage, marked where any of it is an estimate.
     `streams` says of an upstream's model whether it streams this API; None: none does, and
     the wish for a stream is answered in one piece. `within_s` is how long an upstream may
     take, where that is less than usual. `split` cuts a request that is larger than an

@@ -130,19 +130,12 @@ def prompt_bytes(fields: RawFields, names: Iterable[str]) -> bytes:
 
 
 def explained(error: msgspec.ValidationError, *, within: str = "") -> str:
-    """Where a body is wrong, and how, for people: `messages.0.role: ...`.
+    """Where a body is wrong, and how: msgspec says "... - at `$.messages[0].role`"; people
+    read `messages.0.role: ...`.
 
     `within` is the path of what was checked, where that is not the whole body.
     """
-    path, what = path_and_fault(error, within=within)
-    return f"{path}: {what}" if path else f"The request body: {what}"
-
-
-def path_and_fault(error: msgspec.ValidationError, *, within: str = "") -> tuple[str, str]:
-    """Where a body is wrong, and how; the path is empty for the whole.
-
-    msgspec says "... - at `$.messages[0].role`"; people read `messages.0.role`.
-    """
     what, _, path = str(error).partition(" - at `$")
     path = re.sub(r"\[(\d+)\]", r".\1", path.rstrip("`")).replace("[...]", ".*")
-    return (within + path).lstrip("."), what
+    place = (within + path).lstrip(".")
+    return f"{place}: {what}" if place else f"The request body: {what}"

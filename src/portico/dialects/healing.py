@@ -6,15 +6,17 @@ in strings and missing brackets are mended. Whether it fits its schema is not lo
 
 import re
 
-from portico.jsonio import JsonError, loads
+from portico.jsonio import is_json
 
 _FENCED = re.compile(r"```[a-zA-Z]*\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_COLON = re.compile(r"\s*:")
 _WORDS = {"True": "true", "False": "false", "None": "null"}
 _PLAIN = frozenset({"true", "false", "null"})
 _PAIRS = {"{": "}", "[": "]"}
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"'}
 _LONGEST = 1_000_000
+_DEEPEST = 200  # nested values; nobody writes more, and no reader follows them far
 
 
 def healed(text: str) -> str:
@@ -27,7 +29,7 @@ def healed(text: str) -> str:
     >>> healed("I cannot do that.")
     'I cannot do that.'
     """
-    if len(text) > _LONGEST or _is_json(text):
+    if len(text) > _LONGEST or is_json(text):
         return text
     fenced = _FENCED.search(text)
     for candidate in (fenced[1], text) if fenced else (text,):
@@ -35,17 +37,9 @@ def healed(text: str) -> str:
         if not starts:
             continue
         mended = _Mending(candidate[min(starts) :]).text()
-        if _is_json(mended):
+        if is_json(mended):
             return mended
     return text
-
-
-def _is_json(text: str) -> bool:
-    try:
-        loads(text)
-    except JsonError:
-        return False
-    return True
 
 
 class _Mending:
@@ -60,6 +54,8 @@ class _Mending:
     def text(self) -> str:
         while self._at < len(self._text):
             self._step(self._text[self._at])
+            if len(self._open) > _DEEPEST:
+                return self._text
             if not self._open:
                 break
         while self._open:
@@ -86,8 +82,7 @@ class _Mending:
     def _word(self, word: str) -> None:
         """A number's exponent stays; a bare name is a key without quotes."""
         written = _WORDS.get(word, word)
-        follows = self._text[self._at + len(word) :].lstrip()[:1]
-        if written not in _PLAIN and follows == ":":
+        if written not in _PLAIN and _COLON.match(self._text, self._at + len(word)):
             written = f'"{word}"'
         self._copy(written, len(word))
 

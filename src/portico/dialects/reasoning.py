@@ -1,6 +1,7 @@
 """Reasoning items of the hub, whatever dialect they came from."""
 
 import base64
+from collections.abc import Sequence
 
 import msgspec
 
@@ -10,18 +11,24 @@ from portico.vocabulary import Reasoning
 FOREIGN = "portico:"
 """How a signature or a blob begins that carries other reasoning through a client."""
 
-_SHARES = {"low": 20, "medium": 50, "high": 80}
+EFFORT_PERCENT = {"max": 95, "xhigh": 95, "high": 80, "medium": 50, "low": 20, "minimal": 10}
+"""How much of an answer each level may think, as OpenRouter has it (contract/chat 1.4)."""
+
+_EVERYWHERE = ("low", "medium", "high")
 _USUAL_OUTPUT_TOKENS = 32_000
 
 
-def nearest_effort(budget_tokens: float, cap_tokens: float | None) -> str:
-    """The level that is nearest to a budget, of those that every server knows.
+def nearest_effort(
+    budget_tokens: float, cap_tokens: float | None, levels: Sequence[str] = _EVERYWHERE
+) -> str:
+    """The level that is nearest to a budget: of two equally near ones the first of `levels`,
+    which are those that every server knows.
 
     >>> nearest_effort(1_024, 32_000), nearest_effort(31_999, 32_000), nearest_effort(16_000, None)
     ('low', 'high', 'medium')
     """
     share = 100 * budget_tokens / max(1, cap_tokens or _USUAL_OUTPUT_TOKENS)
-    return min(_SHARES, key=lambda level: abs(_SHARES[level] - share))
+    return min(levels, key=lambda level: abs(EFFORT_PERCENT[level] - share))
 
 
 def visible_text(item: Reasoning) -> str | None:

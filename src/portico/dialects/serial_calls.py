@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from portico.errors import StreamBroken
-from portico.jsonio import JsonError, loads
+from portico.jsonio import is_json
 from portico.vocabulary import ToolCallDelta, ToolCallStart
 
 
@@ -41,7 +41,7 @@ class SerialCalls:
     def whole(self) -> bool:
         """Whether the arguments of all calls that are open or wait are JSON to their end."""
         waiting = (held for _, held in self._waiting.values())
-        return all(_is_json("".join(text)) for text in (self._written, *waiting))
+        return all(is_json("".join(text)) for text in (self._written, *waiting))
 
     def start(self, call: ToolCallStart) -> bytes:
         """A call begins: its bytes, or none yet."""
@@ -75,11 +75,3 @@ class SerialCalls:
             out += [self._fragment(call, text) for text in held]
             out.append(self._end(call))
         return b"".join(out)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        loads(text)
-    except JsonError:
-        return False
-    return True

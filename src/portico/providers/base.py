@@ -77,9 +77,9 @@ _OPENAI_LIKE = frozenset({"openai_chat", "openai_responses"})
 class SideForm(msgspec.Struct, frozen=True, kw_only=True):
     """How a provider has one of the APIs beside conversations otherwise than OpenAI: `request`
     edits the top-level fields of a body in place, `answer` gives a body in OpenAI's form.
-    It embeds `most_inputs` texts at once. Vectors that it packs are 32-bit floats (`packs_floats`); it says how long a sound was
-    only in `verbose_json` (`counts_when_verbose`). `own_words`: it is OpenRouter, so it takes
-    the API as it is."""
+    It embeds `most_inputs` texts at once. Vectors that it packs are 32-bit floats
+    (`packs_floats`); it says how long a sound was only in `verbose_json`
+    (`counts_when_verbose`). `own_words`: it is OpenRouter, so it takes the API as it is."""
 
     request: RequestPatch | None = None
     answer: Callable[[JsonObject], JsonObject] | None = None

@@ -35,7 +35,7 @@ def _patch_embeddings(fields: dict[str, msgspec.Raw]) -> None:
     else:
         fields["inputs"] = msgspec.Raw(dumps([_item(one) for one in inputs]))
     purpose = loads(fields.get("input_type", _AS_DOCUMENT))
-    fields["input_type"] = msgspec.Raw(dumps(_PURPOSES.get(purpose, purpose)))
+    fields["input_type"] = msgspec.Raw(dumps(_PURPOSES.get(str(purpose), purpose)))
     fields["embedding_types"] = _FLOATS
 
 

@@ -35,7 +35,7 @@ def _patch_embeddings(fields: dict[str, msgspec.Raw]) -> None:
     if "dimensions" in fields:
         wish["outputDimensionality"] = loads(fields["dimensions"])
     if (purpose := loads(fields.get("input_type", b"null"))) is not None:
-        wish["taskType"] = _PURPOSES.get(purpose, purpose)
+        wish["taskType"] = _PURPOSES.get(str(purpose), purpose)
     requests = [
         {**wish, "content": {"parts": [{"text": _text(one)}]}}
         for one in ([sent] if isinstance(sent, str) else sent)

@@ -71,8 +71,8 @@ def attempt_flow(
     again only after a failure that may pass by itself: not after a rate limit,
     a timeout or a refused key, which it would repeat. What an endpoint refuses as wrong is
     tried once more at another provider of the model, since bodies differ; what one refuses
-    for its content, at every provider that is declared not to judge it and at none that does. A
-    prompt too long for it only where the window is larger. After an answer with
+    for its content, at every provider that is declared not to judge it and at none that
+    does; a prompt too long for it, only where the window is larger. After an answer with
     nothing in it one other endpoint of the model is asked (contract/routing 5).
 
     Args:

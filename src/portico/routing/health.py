@@ -39,7 +39,8 @@ class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
     left alone, "half_open": one request may probe it. `ramp` is the share of its
     requests that it gets, below 1 for a while after a probe. `latency_s` is from the
     request to the first token, `throughput_tps` completion tokens per second;
-    None: not measured. `first_tokens` is how many `latency_s` is made of. Uptimes are percentages, None below a minimum sample.
+    None: not measured. `first_tokens` is how many `latency_s` is made of. Uptimes are
+    percentages, None below a minimum sample.
     `tool_record` is None while it has called no tool.
     """
 

@@ -9,6 +9,7 @@ from portico.routing.facts import Candidate, EndpointFacts
 from portico.routing.filters import SOFT, Filter, makers, nothing_objects, supports
 from portico.routing.needs import Conditions, Needs, Strategy, Target
 from portico.routing.order import Group, candidates, joined
+from portico.routing.policies import drawn_first
 from portico.routing.refusals import Exclusion, nothing_fits
 from portico.vocabulary import Endpoint
 
@@ -62,16 +63,42 @@ def survey(
     conditions: Conditions = _NOTHING_ELSE,
 ) -> RoutePlan:
     """Plan like `plan`, but return a plan without candidates where nothing fits."""
-    groups, excluded = admitted(targets, needs, conditions)
-    copies = joined(groups, conditions, rng)
     first = targets[0]
+    found = usual(first, needs, rng, conditions) if len(targets) == 1 else None
+    excluded: Sequence[Exclusion] = ()
+    if found is None:
+        groups, excluded = admitted(targets, needs, conditions)
+        copies = joined(groups, conditions, rng)
+        found = tuple(candidates(copies, fallbacks=_may_fall_back(needs)))
     return RoutePlan(
-        candidates=tuple(candidates(copies, fallbacks=_may_fall_back(needs))),
+        candidates=found,
         excluded=tuple(excluded),
         requested=first.requested,
         models=tuple(target.model.slug for target in targets),
         strategy=first.strategy,
     )
+
+
+def usual(
+    target: Target, needs: Needs, rng: Random, conditions: Conditions
+) -> tuple[Candidate, ...] | None:
+    """Return the candidates of the commonest request: no wishes, one model, all well.
+
+    The same as the long way finds, by the draw that was prepared with the catalogue. None:
+    there is something to decide.
+    """
+    if (
+        needs.service_tier is not None
+        or conditions.remembered is not None
+        or conditions.affinity is not None
+        or conditions.health.out
+        or conditions.auto_exacto
+        or not needs.parameters.isdisjoint(SOFT)
+        or not nothing_objects(needs, conditions, target)
+    ):
+        return None
+    drawn = drawn_first(target.facts.ranked, target.facts.weights, rng)
+    return tuple([facts.candidate for facts in drawn])
 
 
 def admitted(

@@ -47,6 +47,7 @@ _PRICES = (
 )
 _PICOUSD = 1_000_000  # a token, at 1 USD per million
 _DAY_S = 86_400
+_MOST_DIGITS = 12
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +126,8 @@ def whole(query: Query, name: str, default: int, *, least: int = 0, most: int = 
     text = query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit()) or not least <= int(text[:12]) <= most:
+    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    if not is_number or not least <= int(text) <= most:
         raise InvalidRequest(f"{name}: expected a whole number from {least}, got {text[:20]!r}")
     return int(text)
 

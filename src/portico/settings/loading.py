@@ -195,8 +195,8 @@ class ProviderTable(msgspec.Struct, frozen=True, kw_only=True):
         region: where it processes data, for `data_region`: "eu", "us" or a word of
             yours. Unset: not known.
         is_moderated: whether it judges prompts by their content before the model reads
-            them. What one provider refused on such grounds is not sent to another that
-            does, and to every one that does not. Unset: not known, and one more is asked.
+            them. What one provider refused on such grounds goes to those that do not
+            judge, and to no other that does. Unset: not known; one of those is asked.
         weight: multiplies its chance to be asked first, 1 if unset; with 0 it
             is a fallback only.
         priority: providers of a lower number are asked before those of a higher

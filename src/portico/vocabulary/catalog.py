@@ -72,11 +72,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     the same holds for empty `supported_parameters` and `input_modalities`.
 
     `zdr` (it retains no data), `trains` (it collects data) and `region` (where
-    it processes data: "eu", "us") are what the operator declares; None is not known, and a request that demands an answer is
-    not sent there. `is_moderated` (prompts are judged before the model reads them), likewise
-    declared, decides who is asked after a refusal on grounds of content. `service_tier` None is the default tier. `weight` multiplies
-    the chance to be drawn first, 0 is never; endpoints of a lower `priority`
-    number are asked before those of a higher one. `dialect` None is the provider's.
+    it processes data: "eu", "us") are what the operator declares; None is not known, and a
+    request that demands an answer is not sent there. `is_moderated` (prompts are judged
+    before the model reads them), likewise declared, decides who is asked after a refusal on
+    grounds of content. `service_tier` None is the default tier. `weight` multiplies the
+    chance to be drawn first, 0 is never; endpoints of a lower `priority` number are asked
+    before those of a higher one. `dialect` None is the provider's.
     `first_byte_s` is how long it may take to the first token of a stream, None as usual.
     """
 

@@ -94,6 +94,12 @@ def test_allowed_tools_leave_only_those():
         ({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "tool_calls": [4]}]},
          r"messages\.1\.tool_calls\.0"),
         ({"messages": [{"role": "assistant", "tool_calls": 4}]}, r"messages\.0"),
+        ({"messages": [{"role": "assistant", "tool_calls": [{"id": ["c"]}]}]},
+         r"messages\.0\.tool_calls\.0\.id"),
+        ({"messages": [{"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": {"a": 1}}}]}]},
+         r"messages\.0\.tool_calls\.0\.name"),
+        ({"messages": [{"role": "tool", "content": "x", "tool_call_id": {"c": 1}}]},
+         r"messages\.0\.tool_call_id"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_the_clients_mistake_and_says_where(fields, path):

@@ -191,6 +191,11 @@ def test_streams_always_ask_for_usage():
         ("thinking", {"reasoning": {"effort": "none"}}, {"thinking": {"type": "disabled"}}),
         ("thinking", {"reasoning": {"max_tokens": 99}}, {"thinking": {"type": "enabled"}}),
         ("enable_thinking", {"reasoning": {"enabled": False}}, {"enable_thinking": False}),
+        (
+            "enable_thinking",
+            {"reasoning": {"enabled": False, "max_tokens": 2000}},
+            {"enable_thinking": False},
+        ),
         ("reasoning", {"reasoning": {"effort": "low"}}, {"reasoning": {"effort": "low"}}),
     ],
 )

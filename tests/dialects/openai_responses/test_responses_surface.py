@@ -253,7 +253,7 @@ def test_thoughts_of_other_families_and_those_not_to_be_found_are_taken_out():
     own = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"}
     items = [
         {**own, "format": "openai-responses-v1", "signature": None},
-        own,
+        {**own, "format": ["not a text"]},
         {**own, "format": "xai-responses-v1"},
         {**own, "format": "anthropic-claude-v1", "signature": "c2ln"},
         {"type": "reasoning", "id": "rs_2", "summary": [{"type": "summary_text", "text": "x"}]},

@@ -55,6 +55,15 @@ def test_a_form_reads_as_it_was_written(parts):
     assert read_form(body, form_type(body)) == parts
 
 
+def test_no_name_of_a_field_adds_another_field():
+    name = 'x"\r\n\r\n1\r\n--mark\r\nContent-Disposition: form-data; name="model'
+
+    body = write_form([Part(name=name, data=b"1")])
+
+    assert body.count(b'name="') == 1
+    assert body.count(b"\r\n") == 5
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_form_or_a_mistake(body):
     for data in (body, b"--x\r\n" + body + b"\r\n--x--"):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from portico.dialects.checks import path_and_fault
+from portico.dialects.checks import explained
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject
 
@@ -199,6 +199,4 @@ def _shaped(value: JsonObject, shape: type, where: str) -> Any:
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        path, fault = path_and_fault(error)
-        place = ".".join(filter(None, (where, path)))
-        raise InvalidRequest(f"{place}: {fault}") from None
+        raise InvalidRequest(explained(error, within=where)) from None

@@ -9,7 +9,14 @@ from typing import Any
 import msgspec
 
 from portico.dialects.anthropic_messages.families import Family
-from portico.dialects.reasoning import FOREIGN, unwrapped, visible_text, wrapped
+from portico.dialects.reasoning import (
+    EFFORT_PERCENT,
+    FOREIGN,
+    nearest_effort,
+    unwrapped,
+    visible_text,
+    wrapped,
+)
 from portico.dialects.seals import SEALED, tag_of
 from portico.errors import UpstreamRejected
 from portico.jsonio import JsonObject
@@ -20,7 +27,7 @@ FORMAT = "anthropic-claude-v1"
 
 MIN_BUDGET_TOKENS = 1024
 _MAX_BUDGET_TOKENS = 128_000
-_PERCENT = {"max": 95, "xhigh": 95, "high": 80, "medium": 50, "low": 20, "minimal": 10}
+_LEVELS = ("low", "medium", "high", "xhigh")
 _FORCED = frozenset({"required", "named"})
 
 
@@ -64,7 +71,7 @@ def plan_thinking(request: ChatRequest, family: Family, cap_tokens: int) -> Thin
         return _DROPPED
     by_level = family.thinking == "either" and wish.max_tokens is None
     if family.thinking == "adaptive" or by_level:
-        level = effort or _nearest_effort(wish.max_tokens or 0, cap_tokens)
+        level = effort or nearest_effort(wish.max_tokens or 0, cap_tokens, _LEVELS)
         body: JsonObject = {"type": "adaptive"}
         if family.thinking == "adaptive":
             body["display"] = "omitted" if wish.exclude else "summarized"
@@ -110,17 +117,11 @@ def _effort(wish: ReasoningWish) -> str | None:
     return "medium" if wish.enabled and wish.max_tokens is None else None
 
 
-def _nearest_effort(budget_tokens: int, cap_tokens: int) -> str:
-    share = 100 * budget_tokens // max(1, cap_tokens)
-    levels = ("low", "medium", "high", "xhigh")
-    return min(levels, key=lambda level: abs(_PERCENT[level] - share))
-
-
 def _budget_tokens(effort: str | None, wish: ReasoningWish, cap_tokens: int) -> int:
     if wish.max_tokens is not None:
         wanted = int(wish.max_tokens)
     else:
-        wanted = cap_tokens * _PERCENT.get(effort or "medium", 50) // 100
+        wanted = cap_tokens * EFFORT_PERCENT.get(effort or "medium", 50) // 100
     budget = min(max(wanted, MIN_BUDGET_TOKENS), _MAX_BUDGET_TOKENS)
     if budget >= cap_tokens:
         budget = cap_tokens - 1

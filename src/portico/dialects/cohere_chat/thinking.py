@@ -8,14 +8,13 @@ calls, is reasoning as well and is told from the rest by its id.
 import re
 from collections.abc import Sequence
 
-from portico.dialects.reasoning import visible_text
+from portico.dialects.reasoning import EFFORT_PERCENT, visible_text
 from portico.jsonio import JsonObject
 from portico.vocabulary import Reasoning, ReasoningWish
 
 TOOL_PLAN = "tool_plan"
 """The `id` of reasoning that was the plan of a message with tool calls."""
 
-_RATIO = {"max": 0.95, "xhigh": 0.95, "high": 0.8, "medium": 0.5, "low": 0.2, "minimal": 0.1}
 _LEAST_TOKENS, _MOST_TOKENS = 1024, 128_000
 _NEVER_THINKS = re.compile(
     r"^(?:command(?:-light|-nightly)?$|command-r|command-a-(?:03-2025|vision|translate)|c4ai-|aya)"
@@ -43,7 +42,7 @@ def encode_thinking(wish: ReasoningWish, cap_tokens: int | None) -> JsonObject |
         return {"type": "disabled"}
     tokens = wish.max_tokens
     if wish.effort is not None and tokens is None and cap_tokens is not None:
-        wanted = int(cap_tokens * _RATIO.get(wish.effort, 0.5))
+        wanted = cap_tokens * EFFORT_PERCENT.get(wish.effort, 50) // 100
         tokens = min(max(wanted, _LEAST_TOKENS), _MOST_TOKENS)
     if tokens is None:
         return {"type": "enabled"} if wish.effort or wish.enabled else None

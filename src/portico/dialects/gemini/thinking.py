@@ -5,11 +5,11 @@ families (Gemma) take neither. https://ai.google.dev/gemini-api/docs/thinking
 """
 
 from portico.dialects.gemini.names import generation, pick
+from portico.dialects.reasoning import EFFORT_PERCENT, nearest_effort
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject
 from portico.vocabulary import ReasoningWish
 
-_RATIO = {"max": 0.95, "xhigh": 0.95, "high": 0.8, "medium": 0.5, "low": 0.2, "minimal": 0.1}
 _LEVELS = ("high", "medium", "low", "minimal")
 _USUAL_BUDGET = 1024  # effort never asks for less where the output leaves room
 _OUTPUT_TOKENS = 65_536  # what the models can write when nobody limits them
@@ -78,8 +78,7 @@ def _level(
     effort: str | None, wished_tokens: int | None, cap: int, model: str, *, off: bool
 ) -> str | None:
     if effort is None and wished_tokens and not off:
-        share = wished_tokens / cap
-        effort = min(_LEVELS, key=lambda level: abs(_RATIO[level] - share))
+        effort = nearest_effort(wished_tokens, cap, _LEVELS)
     pro = "pro" in model
     if off:
         if pro:
@@ -104,7 +103,7 @@ def _budget(
             raise _cannot_stop(model)
         return {"thinkingBudget": 0}
     if effort is not None:
-        tokens = max(_USUAL_BUDGET, int(cap * _RATIO.get(effort, 0.5)))
+        tokens = max(_USUAL_BUDGET, cap * EFFORT_PERCENT.get(effort, 50) // 100)
     elif wished_tokens is not None:
         tokens = wished_tokens
     else:

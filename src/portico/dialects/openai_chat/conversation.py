@@ -17,6 +17,7 @@ from portico.dialects.openai_chat.reasoning import decode_reasoning, encode_item
 from portico.dialects.openai_chat.request import GATEWAY_FIELDS, finish_body
 from portico.dialects.plugins import WEB, WEB_SEARCH, check_plugins, is_wanted
 from portico.dialects.reasoning import visible_text
+from portico.dialects.tool_calls import id_text
 from portico.errors import InvalidRequest, UpstreamRejected
 from portico.jsonio import JsonObject, ShapeError, dumps, loads
 from portico.vocabulary import (
@@ -190,12 +191,21 @@ def _message(body: JsonObject) -> Message:
         parts=_parts(body.get("content")),
         name=body.get("name"),
         tool_calls=_each("tool_calls", body.get("tool_calls"), _tool_call),
-        tool_call_id=body.get("tool_call_id"),
+        tool_call_id=_name(body, "tool_call_id"),
         reasoning=tuple(decode_reasoning(body)),
         refusal=body.get("refusal"),
         cache_control=body.get("cache_control"),
         extra=rest_of(body, _MESSAGE_FIELDS),
     )
+
+
+def _name(body: JsonObject, member: str) -> str | None:
+    """What something is called; some clients number their calls."""
+    value = body.get(member)
+    name = id_text(value)
+    if name is None and value:
+        raise InvalidRequest(f"{member}: expected a text")
+    return name
 
 
 def _parts(content: str | Sequence[Any] | None) -> tuple[Part, ...]:
@@ -243,8 +253,8 @@ def _tool_call(body: JsonObject) -> ToolCall:
     text = arguments if isinstance(arguments, str) else dumps(arguments or {}).decode()
     known = frozenset({"id", "type", "function", "index"})
     return ToolCall(
-        id=body.get("id") or "",
-        name=function.get("name") or "",
+        id=_name(body, "id") or "",
+        name=_name(function, "name") or "",
         arguments=text or "{}",
         extra=rest_of(body, known),
     )

@@ -23,7 +23,7 @@ from portico.dialects.checks import (
 from portico.dialects.fields import finished_body, raw
 from portico.dialects.openai_chat.reasoning import decode_reasoning
 from portico.dialects.plugins import WEB, check_plugins, is_wanted, no_search, server_tools
-from portico.dialects.reasoning import nearest_effort
+from portico.dialects.reasoning import EFFORT_PERCENT, nearest_effort
 from portico.errors import InvalidRequest, UpstreamRejected
 from portico.jsonio import JsonObject, loads
 
@@ -61,7 +61,6 @@ _MODALITY = {
     "file": "file",
 }
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-_PERCENT = {"max": 95, "xhigh": 95, "high": 80, "medium": 50, "low": 20, "minimal": 10}
 _CLASSIC = {"max": "high", "xhigh": "high", "minimal": "low"}
 """What the levels are to hosts of open models, which know three."""
 _KNOWS_ALL_LEVELS = re.compile(r"(?:^|[/.])(?:gpt-\d|o\d|codex-|gemini|mistral|magistral)")
@@ -322,7 +321,7 @@ def _set_reasoning(fields: RawFields, quirks: Quirks) -> None:
     elif quirks.reasoning_field == "enable_thinking":
         fields["enable_thinking"] = raw(level != "none")
         budget = _budget_tokens(wish, effort, _cap_tokens(fields, quirks))
-        if budget is not None:
+        if level != "none" and budget is not None:
             fields["thinking_budget"] = raw(budget)
 
 
@@ -342,8 +341,8 @@ def _budget_tokens(wish: _Reasoning, effort: str | None, cap_tokens: int | None)
     """
     if wish.max_tokens and effort is None:
         wanted = int(wish.max_tokens)
-    elif effort in _PERCENT and cap_tokens is not None:
-        wanted = max(cap_tokens * _PERCENT[effort] // 100, _LEAST_BUDGET_TOKENS)
+    elif effort in EFFORT_PERCENT and cap_tokens is not None:
+        wanted = max(cap_tokens * EFFORT_PERCENT[effort] // 100, _LEAST_BUDGET_TOKENS)
     else:
         return None
     budget = min(wanted, _MOST_BUDGET_TOKENS, (cap_tokens or _MOST_BUDGET_TOKENS + 1) - 1)

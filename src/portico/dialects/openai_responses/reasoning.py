@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from portico.dialects.fields import text_of
 from portico.dialects.reasoning import FOREIGN, unwrapped, wrapped
 from portico.dialects.seals import SEALED, tagged
 from portico.jsonio import JsonObject
@@ -172,7 +173,7 @@ def is_foreign(item: Any, format: str) -> bool:
     """A reasoning item that a provider of the family `format` would refuse or not find."""
     if not isinstance(item, dict) or item.get("type") != "reasoning":
         return False
-    if item.get("format") not in {None, format, "unknown"}:
+    if text_of(item.get("format")) not in {None, format, "unknown"}:
         return True
     if str(item.get("encrypted_content")).startswith(FOREIGN):
         return True

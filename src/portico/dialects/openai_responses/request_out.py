@@ -12,6 +12,7 @@ from portico.dialects.openai_responses.families import Family, family_of, known_
 from portico.dialects.openai_responses.items import Items
 from portico.dialects.openai_responses.namespaces import NAMESPACE, custom_within
 from portico.dialects.openai_responses.reasoning import FORMAT
+from portico.dialects.reasoning import nearest_effort
 from portico.errors import UpstreamRejected
 from portico.jsonio import JsonObject
 from portico.vocabulary import ChatRequest, ReasoningWish, Tool
@@ -41,8 +42,7 @@ _SEARCHES = frozenset({"openrouter:web_search"})
 _SEARCH_OPTIONS = ("search_context_size", "user_location", "filters")
 _SEALED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
-_SHARES = {"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95}
-_USUAL_OUTPUT_TOKENS = 32_000
+_LEVELS = ("minimal", "low", "medium", "high", "xhigh")
 
 
 def encode_request(
@@ -221,8 +221,7 @@ def _effort(wish: ReasoningWish, cap_tokens: int | None) -> str | None:
     if wish.enabled is False:
         return "none"
     if wish.max_tokens is not None:
-        share = 100 * wish.max_tokens // max(1, cap_tokens or _USUAL_OUTPUT_TOKENS)
-        return min(_SHARES, key=lambda level: abs(_SHARES[level] - share))
+        return nearest_effort(wish.max_tokens, cap_tokens, _LEVELS)
     return "medium" if wish.enabled else None
 
 

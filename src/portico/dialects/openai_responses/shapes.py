@@ -50,25 +50,21 @@ class _Output(msgspec.Struct):
     output: Any
 
 
-class _ClientCall(msgspec.Struct):
+class _Called(msgspec.Struct):
     call_id: str
 
 
-class _Action(_ClientCall):
+class _Action(_Called):
     action: JsonObject
 
 
-class _Operation(_ClientCall):
+class _Operation(_Called):
     operation: JsonObject
 
 
 class _LocalOutput(msgspec.Struct):
     call_id: str | None = None
     id: str | None = None
-
-
-class _ClientOutput(msgspec.Struct):
-    call_id: str
 
 
 class _AddedTools(msgspec.Struct):
@@ -94,9 +90,9 @@ _ITEMS: Mapping[str, type[msgspec.Struct]] = {
     "local_shell_call": _Action,
     "local_shell_call_output": _LocalOutput,
     "shell_call": _Action,
-    "shell_call_output": _ClientOutput,
+    "shell_call_output": _Called,
     "apply_patch_call": _Operation,
-    "apply_patch_call_output": _ClientOutput,
+    "apply_patch_call_output": _Called,
     "additional_tools": _AddedTools,
     "tool_search_call": _SearchCall,
     "tool_search_output": _SearchOutput,

@@ -30,6 +30,21 @@ _GATEWAY_FIELDS = (
 )  # fmt: skip
 
 
+_CHARGED_FOR = frozenset(
+    {
+        "model",
+        "input",
+        "prompt",
+        "n",
+        "documents",
+        "query",
+        "input_audio",
+        "input_references",
+        "file",
+    }
+)
+"""Members that decide on the price: they stand in the body, where the hold is worked out."""
+_NO_OPTIONS = _CHARGED_FOR.union(_GATEWAY_FIELDS)
 _MOST_COUNTED = 1_000_000_000
 CHARS_PER_TOKEN = 4
 
@@ -73,15 +88,17 @@ def own_fields(head: RequestHead, model: str, quirks: Quirks) -> RawFields:
         if name not in _GATEWAY_FIELDS and bytes(value) != b"null"  # which hosts may refuse
     }
     if head.preferences is not None:
-        fields |= {name: raw(value) for name, value in options_of(head, quirks).items()}
+        for name, value in options_of(head, quirks).items():
+            fields.setdefault(name, raw(value))
     fields["model"] = raw(model)
     return fields
 
 
 def options_of(head: RequestHead, quirks: Quirks) -> Mapping[str, object]:
-    """What a request has to say to the provider that it goes to, and to no other."""
+    """What a request has to say to the provider that it goes to, and to no other; nothing of
+    it changes what is charged for."""
     options = object_of(object_of(object_of(head.preferences).get("options")).get(quirks.provider))
-    return {name: value for name, value in options.items() if name not in _GATEWAY_FIELDS}
+    return {name: value for name, value in options.items() if name not in _NO_OPTIONS}
 
 
 def upstream_body(

@@ -29,7 +29,7 @@ from portico.vocabulary import ChatResponse, Cost, Usage
 
 _PARTS = {"image_url": "image", "input_audio": "audio", "file": "file", "input_video": "video",
           "video_url": "video"}  # fmt: skip
-_FLOAT_BYTES, _DOUBLE_BYTES = 4, 8
+_DOUBLE_BYTES = 8
 
 
 class _Item(msgspec.Struct):

@@ -15,6 +15,8 @@ _NAME = re.compile(rb'[; ]name="([^"]*)"', re.IGNORECASE)
 _FILENAME = re.compile(rb'[; ]filename="([^"]*)"', re.IGNORECASE)
 _TYPE = re.compile(rb"^content-type:\s*([^\s;]+)", re.IGNORECASE | re.MULTILINE)
 _MARK = b"--portico-"
+_ESCAPED = {ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"}
+"""As browsers write what would end a name: clients choose the names of further fields."""
 _MAX_PARTS = 100
 _MAX_FILE_BYTES = 25 * 1024 * 1024
 
@@ -69,12 +71,14 @@ def write_form(parts: Sequence[Part]) -> bytes:
     """A form with these fields. Its boundary depends on them, so that none can contain it."""
     digest = sha256()
     for part in parts:
+        digest.update(part.name.encode())
         digest.update(part.data)
     mark = _MARK + digest.hexdigest()[:48].encode()  # 70 characters at most
     lines: list[bytes] = []
     for part in parts:
         filename = f'; filename="{part.filename}"' if part.filename else ""
-        lines += [mark, f'Content-Disposition: form-data; name="{part.name}"{filename}'.encode()]
+        name = part.name.translate(_ESCAPED)
+        lines += [mark, f'Content-Disposition: form-data; name="{name}"{filename}'.encode()]
         if part.media_type:
             lines.append(f"Content-Type: {part.media_type}".encode())
         lines += [b"", part.data]

@@ -42,7 +42,7 @@ https://platform.openai.com/docs/guides/image-generation#cost-and-latency"""
 
 _EDITS = "image_edits"
 _DATA_URL = re.compile(r"data:image/([a-z0-9]{1,10});base64,([A-Za-z0-9+/=]+)")
-_PIXELS = re.compile(r"(\d{2,5})x(\d{2,5})")
+_PIXELS = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]{1,4})")
 _Ratio = Literal[
     "1:1", "1:2", "1:4", "1:8", "2:1", "2:3", "3:2", "3:4", "4:1", "4:3", "4:5", "5:4", "8:1",
     "9:16", "16:9", "9:19.5", "19.5:9", "9:20", "20:9", "9:21", "21:9", "auto",

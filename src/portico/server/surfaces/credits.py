@@ -10,7 +10,7 @@ async def credits_left(site: Site, request: Request, reply: AsgiReply) -> None:
     """What the key has spent, and that plus what it may still spend: clients show the difference.
 
     There is no prepaid money: a key without a limit shows what
-    `credits_display_unlimited` says.
+    `credits_display_unlimited_usd` says.
     """
     resources, api_key = site.gateway.resources, request.who().key
     spending = await resources.store.spending(api_key.hash, resources.now_ms())

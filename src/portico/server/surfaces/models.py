@@ -79,7 +79,7 @@ def _selected(site: Site, request: Request, *, default_output: str = "text") -> 
         request.query,
         now_s=resources.now_ms() // 1000,
         health=health.of,
-        provider_names={slug: access.name for slug, access in resources.providers.items()},
+        provider_names=resources.names,
         default_output=default_output,
     )
 
@@ -137,9 +137,11 @@ async def endpoints(site: Site, request: Request, reply: AsgiReply) -> None:
 async def without_retention(site: Site, request: Request, reply: AsgiReply) -> None:
     """The endpoints of which the operator says that they retain no data."""
     resources = site.gateway.resources
-    health = resources.health.snapshot(resources.clock_s())
+    now_s = resources.clock_s()
     rows = [
-        endpoint_row(model, e, resources.providers[e.provider].name, health.of(e))
+        endpoint_row(
+            model, e, resources.providers[e.provider].name, resources.health.listed(e, now_s)
+        )
         for model in site.gateway.snapshot.models.values()
         for e in model.endpoints
         if e.zdr is True
