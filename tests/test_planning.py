@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from portico.dialects import DIALECTS
+from portico.dialects.seals import tag_of
 from portico.errors import InvalidRequest, ModelNotFound, NoEndpointAvailable
 from portico.jsonio import dumps
 from portico.planning import Caller, Planner, RoutingRules
@@ -331,3 +332,54 @@ def test_what_was_not_remembered_for_one_endpoint_model_needs_no_memory():
 
     assert planned.sticky is None
     of.remember(planned, Candidate(endpoint=ORCA[0]), cached_tokens=9, now_ms=0)
+
+
+# Sealed reasoning (contract/chat 6, routing 3)
+
+
+def sealed_by(*origins):
+    """A conversation with a blob of each of them, in turn."""
+    return [
+        {
+            "role": "assistant",
+            "content": "x",
+            "reasoning_details": [
+                {
+                    "type": "reasoning.encrypted",
+                    "data": "gAAA" + tag_of(origin),
+                    "format": "openai-responses-v1",
+                }
+            ],
+        }
+        for origin in origins
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "origins", "first"),
+    [
+        ({}, [("acme/orca-2", "together")], ("acme/orca-2", "together")),
+        ({}, [("acme/orca-2", "together"), ("acme/orca-2", "groq")], ("acme/orca-2", "groq")),
+        ({"models": ["zeta/koi"]}, [("zeta/koi", "together")], ("zeta/koi", "together")),
+        ({"model": "zeta/koi"}, [("acme/orca-2", "together")], ("zeta/koi", "together")),
+        ({"provider": {"order": ["groq"]}}, [("acme/orca-2", "together")], ("acme/orca-2", "together")),
+        ({"provider": {"only": ["groq"]}}, [("acme/orca-2", "together")], ("acme/orca-2", "groq")),
+        ({"provider": {"sort": "price"}}, [("gone/model", "nowhere")], ("acme/orca-2", "groq")),
+    ],
+    ids=["who wrote it", "the last of several", "of a fallback model", "another model now", "before an order", "not against only", "nobody is left"],
+)  # fmt: skip
+def test_who_sealed_the_reasoning_is_asked_first(asked, origins, first):
+    planned = planner().plan(head(messages=sealed_by(*origins), **asked), ANN, now_ms=0)
+
+    endpoint = planned.route.candidates[0].endpoint
+    assert (endpoint.model, endpoint.tag) == first
+    assert planned.head.sealed
+
+
+def test_a_conversation_without_sealed_reasoning_is_not_looked_into():
+    turns = [{"role": "assistant", "content": f"x{tag_of(('acme/orca-2', 'together'))}"}]
+
+    planned = planner().plan(head(messages=turns), ANN, now_ms=0)
+
+    assert planned.conditions.affinity is None
+    assert not planned.head.sealed

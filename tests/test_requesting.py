@@ -1,11 +1,12 @@
 """What an attempt is sent beside its body."""
 
+import msgspec
 import pytest
 
 from portico.providers import PROVIDERS
 from portico.requesting import forwarded_to
-from portico.resources import Call
-from portico.vocabulary import ApiKey, Principal
+from portico.resources import Call, origin_of
+from portico.vocabulary import ApiKey, Endpoint, Principal
 from portico.wiring import provider_access
 
 KEY = ApiKey(hash="h", label="l", name="n", created_ms=0)
@@ -32,3 +33,13 @@ def test_betas_go_to_anthropics_family_and_unknown_ones_only_to_anthropic(provid
     )
 
     assert forwarded_to(access, call) == ((("anthropic-beta", sent),) if sent else ())
+
+
+def test_sealed_reasoning_says_who_wrote_it_unless_it_comes_from_a_recording():
+    access = provider_access(PROVIDERS["openai"], None)
+    endpoint = Endpoint(
+        model="acme/orca-2", provider="openai", tag="openai/flex", upstream_model="orca-2"
+    )
+
+    assert origin_of(endpoint, access) == ("acme/orca-2", "openai/flex")
+    assert origin_of(endpoint, msgspec.structs.replace(access, replayed=True)) is None

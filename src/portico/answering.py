@@ -17,7 +17,7 @@ from portico.pieces import failure, read_last, read_piece, requests_of
 from portico.planning import Planned
 from portico.ports import UpstreamResponse
 from portico.requesting import exchange_key, guard_secrets
-from portico.resources import Call, Resources
+from portico.resources import Call, ProviderAccess, Resources, origin_of
 from portico.routing import Attempt, Candidate, Outcome, attempt_flow, final_error
 from portico.routing.credentials import REQUEST_KEY
 from portico.routing.metadata import router_metadata
@@ -140,10 +140,7 @@ class Answering:
     async def _try_once(self, attempt: Attempt, delivery: Delivery) -> Outcome:
         endpoint = attempt.endpoint
         access = self._resources.providers[endpoint.provider]
-        if (self._envelope.model, self._envelope.provider) != (endpoint.model, access.name):
-            self._envelope = msgspec.structs.replace(
-                self._envelope, model=endpoint.model, provider=access.name
-            )
+        self._envelope = _told_by(self._envelope, endpoint, access)
         resources = self._resources
         seen = self._seen = Seen(attempt.candidate, self._surface, resources)
         try:
@@ -330,3 +327,14 @@ class Answering:
 
 def _is_json(answer: UpstreamResponse) -> bool:
     return answer.headers.get("content-type", "").lower().startswith("application/json")
+
+
+def _told_by(envelope: Envelope, endpoint: Endpoint, access: ProviderAccess) -> Envelope:
+    """The envelope for what `endpoint` answers; mostly that is the one there is."""
+    origin = origin_of(endpoint, access)
+    known = envelope.model, envelope.provider, envelope.origin
+    if known == (endpoint.model, access.name, origin):
+        return envelope
+    return msgspec.structs.replace(
+        envelope, model=endpoint.model, provider=access.name, origin=origin
+    )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from portico.dialects import Dialect, Quirks, RequestHead
+from portico.dialects.seals import readable_by
 from portico.errors import UpstreamError, UpstreamModelGone, UpstreamRejected
 from portico.jsonio import JsonError
 from portico.ports import UpstreamRequest
@@ -95,12 +96,13 @@ async def _ask(question: Question, seen: Seen, resources: Resources) -> int | No
 
 def _request(question: Question, seen: Seen) -> UpstreamRequest:
     access, endpoint, call = seen.access, seen.endpoint, question.call
+    head = readable_by(question.head, endpoint.tag) if question.head.sealed else question.head
     outgoing = Outgoing(
         method="POST",
         url=access.side_urls[SIDE_URL],
         headers=(*access.unsigned_headers, *forwarded_to(access, call)),
         body=question.body(
-            question.head, endpoint.upstream_model, endpoint.supported_parameters, seen.quirks
+            head, endpoint.upstream_model, endpoint.supported_parameters, seen.quirks
         ),
     )
     secret = key_for(seen.candidate, access, call.brought_keys)

@@ -13,6 +13,7 @@ import msgspec
 
 from portico.catalog import suggestions
 from portico.dialects import RequestHead
+from portico.dialects.seals import origin_in
 from portico.errors import InvalidRequest
 from portico.routing import Asking, Candidate, Conditions, Directory, Names, Needs, RoutePlan
 from portico.routing.credentials import keys_of_caller
@@ -40,7 +41,7 @@ from portico.routing.sticky import (
     worth_remembering,
 )
 from portico.tokens import prompt_tokens_bound
-from portico.vocabulary import CatalogSnapshot, Endpoint, Model, OutputModality, ServiceTier
+from portico.vocabulary import CatalogSnapshot, Endpoint, Model, Origin, OutputModality, ServiceTier
 
 _NOTHING_MEASURED = HealthSnapshot()
 _TIERS: Mapping[str, ServiceTier | None] = {
@@ -207,6 +208,10 @@ class Planner:
             conditions = msgspec.structs.replace(conditions, remembered=where)
             if targets[0].strategy == "auto":  # the model is kept too while it is on the list
                 targets.sort(key=lambda target: target.model.slug != where.model)
+        if head.outputs is None and (origin := origin_in(head.prompt_bytes)) is not None:
+            head = msgspec.structs.replace(head, sealed=True)
+            affinity = _affinity(origin, targets)
+            conditions = msgspec.structs.replace(conditions, affinity=affinity)
         route = survey(targets, needs, self._rng, conditions)
         if targets[0].requested != head.models[0]:  # the first name meant nothing
             route = msgspec.structs.replace(route, requested=head.models[0], strategy="fallback")
@@ -362,6 +367,13 @@ def _sticky(
     if conversation is None:
         return None
     return sticky_key(caller.account, head.models[0], conversation), conversation
+
+
+def _affinity(origin: Origin, targets: Sequence[Target]) -> Origin:
+    """The endpoint that can read what `origin` wrote: of the model asked for, where it changed."""
+    model, tag = origin
+    asked = [target.model.slug for target in targets]
+    return (model if model in asked else asked[0], tag)
 
 
 def _raw(head: RequestHead, name: str) -> bytes | None:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import msgspec
 
 from portico.dialects import Dialect, Quirks, RequestHead, request_between
+from portico.dialects.seals import readable_by
 from portico.errors import InvalidRequest, UpstreamError, UpstreamRejected, UpstreamUnavailable
 from portico.jsonio import dumps
 from portico.ports import Tokens, UpstreamRequest
@@ -170,7 +171,10 @@ def _with(headers: Headers, added: Headers) -> Headers:
 
 
 def _head_for(head: RequestHead, endpoint: Endpoint) -> RequestHead:
-    """The request, with the service tier that the endpoint is where none was named."""
+    """The request as the endpoint can read it, with the service tier that the endpoint is
+    where none was named."""
+    if head.sealed:
+        head = readable_by(head, endpoint.tag)
     if endpoint.service_tier is None or "service_tier" in head.fields:
         return head
     fields = {**head.fields, "service_tier": msgspec.Raw(dumps(endpoint.service_tier))}

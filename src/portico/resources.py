@@ -11,7 +11,7 @@ from portico.ports import Deadlines, Store, Tokens, Transport
 from portico.providers.signing import SCHEMES, Headers, Scheme
 from portico.routing.budget import RetryBudget
 from portico.routing.health import HealthTracker
-from portico.vocabulary import Endpoint, Principal, StreamTail
+from portico.vocabulary import Endpoint, Origin, Principal, StreamTail
 
 CodexErrorCodes = Literal["by_originator", "always", "never"]
 
@@ -60,6 +60,11 @@ def access_to(providers: Mapping[str, ProviderAccess], endpoint: Endpoint) -> Pr
     """How to call an endpoint: as its provider, in the dialect that it speaks."""
     access = providers[endpoint.provider]
     return access if endpoint.dialect is None else access.others.get(endpoint.dialect, access)
+
+
+def origin_of(endpoint: Endpoint, access: ProviderAccess) -> Origin | None:
+    """What its sealed reasoning is tagged with; None where answers are told as recorded."""
+    return None if access.replayed else (endpoint.model, endpoint.tag)
 
 
 class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,11 @@
 """What is true of all endpoints of a model, so that filters need not look at each."""
 
+import pytest
 from routing_samples import NAMES, cached, endpoint, model
 
+from portico.pricing import cost
 from portico.routing.facts import facts_of
+from portico.vocabulary import Pricing, Usage
 
 
 def test_an_endpoint_goes_by_tag_slug_and_display_name_but_a_tier_by_its_tag_alone():
@@ -54,3 +57,36 @@ def test_unknown_inputs_do_not_narrow_what_all_take():
 
     assert facts_of(model(seeing, endpoint("b", input_modalities=frozenset())), NAMES).common_inputs == {"text", "image"}  # fmt: skip
     assert facts_of(model(endpoint("b", input_modalities=frozenset())), NAMES).common_inputs is None
+
+
+def priced(**rates):
+    return Pricing(**{"prompt_picousd": 1_000_000, "completion_picousd": 1_000_000, **rates})
+
+
+@pytest.mark.parametrize(
+    ("tag", "pricing", "caches"),
+    [
+        ("x", priced(), False),
+        ("x", priced(cache_read_picousd=999_999), True),
+        ("groq", priced(), True),
+        ("openai/flex", priced(), True),
+        ("groq", priced(cache_read_picousd=1_000_000), False),
+        ("groq", priced(prompt_picousd=0), False),
+        ("groq", None, False),
+    ],
+)
+def test_where_no_price_says_whether_a_cache_is_cheaper_the_providers_habit_does(
+    tag, pricing, caches
+):
+    (facts,) = facts_of(model(endpoint(tag, pricing=pricing)), NAMES).endpoints
+
+    assert facts.caches is caches
+
+
+def test_that_habit_is_never_a_price():
+    (facts,) = facts_of(model(endpoint("anthropic", pricing=priced())), NAMES).endpoints
+    usage = Usage(input_tokens=10, cache_read_tokens=90)
+
+    assert facts.caches
+    assert facts.endpoint.pricing is not None
+    assert cost(usage, facts.endpoint.pricing).prompt_picousd == 100 * 1_000_000

@@ -12,6 +12,7 @@ from portico.vocabulary import (
     ChatRequest,
     ChatResponse,
     Cost,
+    Origin,
     Pricing,
     StreamEvent,
     StreamTail,
@@ -49,7 +50,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     estimate, for dialects that tell it before the upstream has counted. `request` are the
     top-level fields of what the client sent, for dialects whose answers repeat them.
     `progress` is shared by all attempts and by the signs of life of a dialect that counts
-    its events; None otherwise.
+    its events; None otherwise. `origin` is the endpoint that sealed reasoning is tagged
+    with; None: it is told as it came.
     """
 
     generation_id: str
@@ -62,6 +64,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int = 0
     request: RawFields = {}
     progress: Progress | None = None
+    origin: Origin | None = None
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +116,7 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     `fields` are the top-level fields of the body with their exact bytes: what
     goes to an upstream of the same dialect is patched from them, not rebuilt.
     `marked` False: no message and no tool has a member that only this gateway understands.
+    `sealed`: it holds reasoning that is tagged with the endpoint that wrote it, see `seals`.
     `prompt_bytes` is the JSON the prompt tokens are bounded from, `media` the
     modality and size in bytes of each of its parts that is not text.
 
@@ -133,6 +137,7 @@ class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
     media: tuple[tuple[str, int], ...] = ()
     preferences: JsonObject | None = None
     marked: bool = True
+    sealed: bool = False
     exclude_reasoning: bool = False
     user: str | None = None
     session_id: str | None = None

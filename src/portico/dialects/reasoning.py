@@ -1,8 +1,15 @@
 """Reasoning items of the hub, whatever dialect they came from."""
 
+import base64
 from collections.abc import Sequence
 
+import msgspec
+
+from portico.jsonio import JsonError, dumps
 from portico.vocabulary import Reasoning
+
+FOREIGN = "portico:"
+"""How a signature or a blob begins that carries other reasoning through a client."""
 
 EFFORT_PERCENT = {"max": 95, "xhigh": 95, "high": 80, "medium": 50, "low": 20, "minimal": 10}
 """How much of an answer each level may think, as OpenRouter has it (contract/chat 1.4)."""
@@ -50,3 +57,16 @@ def merge(items: list[Reasoning]) -> list[Reasoning]:
 def _continues(last: Reasoning, item: Reasoning) -> bool:
     plain = last.data is None and last.summary is None and last.signature is None
     return plain and item.data is None and item.summary is None and last.index == item.index
+
+
+def wrapped(item: Reasoning) -> str:
+    """The item as an opaque text, for a client's API that has no other place for it."""
+    return FOREIGN + base64.b64encode(dumps(item)).decode()
+
+
+def unwrapped(text: str) -> Reasoning | None:
+    """What `wrapped` wrote; None if it was damaged on its way."""
+    try:
+        return msgspec.json.decode(base64.b64decode(text[len(FOREIGN) :]), type=Reasoning)
+    except (*JsonError, ValueError):
+        return None

@@ -10,6 +10,15 @@ from portico.vocabulary import Endpoint, Model, ServiceTier
 EndpointKey = tuple[str, str]
 """(model slug, endpoint tag): what an endpoint is filed under in snapshots."""
 
+_CHEAPER_FROM_CACHE = frozenset(
+    {
+        "alibaba", "anthropic", "deepseek", "google-ai-studio", "google-vertex", "groq",
+        "moonshotai", "openai", "xai",
+    }
+)  # fmt: skip
+"""Providers that read a cached prompt at a discount, whether or not a price says so
+(contract/routing 7): a hint for where to stay, nothing is charged by it."""
+
 _UNBOUNDED = 2**63
 
 
@@ -166,9 +175,12 @@ def price_picousd(endpoint: Endpoint) -> int:
 
 
 def _is_cheaper_from_cache(endpoint: Endpoint) -> bool:
+    """Whether its price says so; where it says nothing, whether that is the provider's habit."""
     pricing = endpoint.pricing
-    if pricing is None or pricing.cache_read_picousd is None:
+    if pricing is None or pricing.prompt_picousd == 0:
         return False
+    if pricing.cache_read_picousd is None:
+        return endpoint.provider in _CHEAPER_FROM_CACHE
     return pricing.cache_read_picousd < pricing.prompt_picousd
 
 

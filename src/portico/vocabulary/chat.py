@@ -12,6 +12,8 @@ import msgspec
 from portico.vocabulary.accounts import Usage
 
 JsonFields = dict[str, object]
+Origin = tuple[str, str]
+"""Who wrote something that only they can read: model slug and endpoint tag."""
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "error"]
 

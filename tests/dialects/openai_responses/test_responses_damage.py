@@ -11,6 +11,8 @@ from tests.dialects.streaming import envelope, pieces_of, relay_bytes
 from tests.surfaces.natives import NATIVES
 
 from portico.dialects import DIALECTS, Progress, Quirks, relay_between
+from portico.dialects.openai_responses.reasoning import FORMAT, decode_item
+from portico.vocabulary import Reasoning
 
 RESPONSES = DIALECTS["openai_responses"]
 SEALED = {"include": b'["reasoning.encrypted_content"]'}
@@ -191,7 +193,10 @@ def test_what_is_sealed_by_another_provider_is_given_to_who_asked_for_it(asked, 
     assert [problem for event in events for problem in problems(schemas, event)] == []
     thought = events[-1]["response"]["output"][0]
     assert thought["type"] == "reasoning"
-    assert thought.get("encrypted_content") == ("x9" if asked else None)
+    assert ("encrypted_content" in thought) is asked
+    assert decode_item({**thought, "format": None}, FORMAT) == (
+        [Reasoning(data="x9", format="google-gemini-v1", id="t1")] if asked else []
+    )
 
 
 @pytest.mark.parametrize(

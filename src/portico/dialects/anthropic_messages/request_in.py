@@ -12,7 +12,7 @@ import msgspec
 
 from portico.dialects.anthropic_messages.families import family_of
 from portico.dialects.anthropic_messages.search import own_search
-from portico.dialects.anthropic_messages.thinking import FOREIGN, is_foreign
+from portico.dialects.anthropic_messages.thinking import is_foreign
 from portico.dialects.base import Quirks, RawFields, RequestHead
 from portico.dialects.checks import (
     asked_models,
@@ -23,6 +23,7 @@ from portico.dialects.checks import (
 )
 from portico.dialects.fields import finished_body, members_of, object_of, raw
 from portico.dialects.plugins import Plugin, check_preset, spell_searches
+from portico.dialects.reasoning import FOREIGN
 from portico.errors import InvalidRequest
 from portico.jsonio import JsonObject, dumps, loads
 

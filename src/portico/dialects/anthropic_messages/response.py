@@ -180,7 +180,7 @@ def price(cost: Cost | None) -> JsonObject:
 def _blocks(choice: Choice, envelope: Envelope) -> list[JsonObject]:
     blocks: list[JsonObject] = []
     if not envelope.exclude_reasoning:
-        blocks += [encode_block(item) for item in choice.reasoning]
+        blocks += [encode_block(item, envelope.origin) for item in choice.reasoning]
     others = (choice.extra or {}).get(SERVER_BLOCKS)
     if isinstance(others, list):
         blocks += [block for block in others if isinstance(block, dict) and "type" in block]

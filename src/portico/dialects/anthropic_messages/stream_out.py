@@ -188,7 +188,7 @@ class MessageEncoder:
         """Text grows a thinking block; a signature or an opaque blob completes one."""
         if self._envelope.exclude_reasoning:
             return b""
-        block = encode_block(item)
+        block = encode_block(item, self._envelope.origin)
         if block["type"] == "redacted_thinking":
             return self._start(block) + self._stop()
         out = b""

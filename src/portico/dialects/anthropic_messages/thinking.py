@@ -3,24 +3,27 @@
 Rules of contract/chat 1.4 (budgets, levels) and 6 (what may be replayed).
 """
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from portico.dialects.anthropic_messages.families import Family
-from portico.dialects.reasoning import EFFORT_PERCENT, nearest_effort, visible_text
+from portico.dialects.reasoning import (
+    EFFORT_PERCENT,
+    FOREIGN,
+    nearest_effort,
+    unwrapped,
+    visible_text,
+    wrapped,
+)
+from portico.dialects.seals import SEALED, tag_of
 from portico.errors import UpstreamRejected
-from portico.jsonio import JsonError, JsonObject, dumps
-from portico.vocabulary import ChatRequest, Message, Reasoning, ReasoningWish
+from portico.jsonio import JsonObject
+from portico.vocabulary import ChatRequest, Message, Origin, Reasoning, ReasoningWish
 
 FORMAT = "anthropic-claude-v1"
 """The `format` of reasoning that this API can read back."""
-
-FOREIGN = "portico:"
-"""How the signature begins that carries another family's reasoning through a client."""
 
 MIN_BUDGET_TOKENS = 1024
 _MAX_BUDGET_TOKENS = 128_000
@@ -168,16 +171,19 @@ def decode_block(block: JsonObject) -> Reasoning | None:
     if signature is None:
         return Reasoning(text=text) if text else None
     if signature.startswith(FOREIGN):
-        return _unwrapped(signature)
+        return unwrapped(signature)
     return Reasoning(text=text, signature=signature, format=FORMAT)
 
 
-def encode_block(item: Reasoning) -> JsonObject:
-    """Write reasoning of any family as a block; a foreign item travels in the signature."""
+def encode_block(item: Reasoning, origin: Origin | None = None) -> JsonObject:
+    """Write reasoning of any family as a block; a foreign item travels in the signature.
+
+    `origin` is what a blob is tagged with: behind what carries it, where it can be seen.
+    """
     if item.format == FORMAT and item.data is not None:
         return {"type": "redacted_thinking", "data": item.data}
     visible = visible_text(item)
-    signature = (item.signature or "") if item.format == FORMAT else _wrapped(item)
+    signature = (item.signature or "") if item.format == FORMAT else _carried(item, origin)
     return {"type": "thinking", "thinking": visible or "", "signature": signature}
 
 
@@ -189,14 +195,8 @@ def is_foreign(block: Any) -> bool:
     return not signature or str(signature).startswith(FOREIGN)
 
 
-def _wrapped(item: Reasoning) -> str:
+def _carried(item: Reasoning, origin: Origin | None) -> str:
     if item.signature is None and item.data is None and item.format is None:
         return ""  # nothing but its text, which the block shows
-    return FOREIGN + base64.b64encode(dumps(item)).decode()
-
-
-def _unwrapped(signature: str) -> Reasoning | None:
-    try:
-        return msgspec.json.decode(base64.b64decode(signature[len(FOREIGN) :]), type=Reasoning)
-    except (*JsonError, binascii.Error, ValueError):
-        return None
+    sealed = item.data and origin is not None and item.format in SEALED
+    return wrapped(item) + (tag_of(origin) if sealed and origin else "")

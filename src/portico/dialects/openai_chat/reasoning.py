@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from portico.dialects.fields import text_of
+from portico.dialects.seals import tagged
 from portico.jsonio import JsonObject, dumps
-from portico.vocabulary import Reasoning
+from portico.vocabulary import Origin, Reasoning
 
 _TEXTS = ("text", "summary", "data", "signature", "format", "id")
 _PLAIN = ("reasoning", "reasoning_content", "reasoning_text", "thinking")
@@ -81,10 +82,14 @@ def split_content(content: object) -> tuple[str | None, list[Reasoning], list[Js
     return ("".join(texts) if texts else None), reasoning, others
 
 
-def encode_item(item: Reasoning, index: int) -> JsonObject:
-    """Write one `reasoning_details` entry, keys in the order of the wire."""
+def encode_item(item: Reasoning, index: int, origin: Origin | None = None) -> JsonObject:
+    """Write one `reasoning_details` entry, keys in the order of the wire.
+
+    `origin` is what a blob for a client is tagged with.
+    """
     if item.data is not None:
-        body: JsonObject = {"type": "reasoning.encrypted", "data": item.data}
+        data = tagged(item, origin).data
+        body: JsonObject = {"type": "reasoning.encrypted", "data": data}
     elif item.summary is not None:
         body = {"type": "reasoning.summary", "summary": item.summary}
     else:

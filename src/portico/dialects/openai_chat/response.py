@@ -230,7 +230,9 @@ def _encode_message(choice: Choice, envelope: Envelope) -> JsonObject:
             for number, call in enumerate(choice.tool_calls)
         ]
     if shown:
-        message["reasoning_details"] = [encode_item(item, n) for n, item in enumerate(shown)]
+        message["reasoning_details"] = [
+            encode_item(item, n, envelope.origin) for n, item in enumerate(shown)
+        ]
     if choice.annotations:
         message["annotations"] = list(choice.annotations)
     if choice.images:

@@ -127,7 +127,7 @@ class ChunkEncoder:
         if text is not None or item.data is not None:
             fields["reasoning"] = text
         # the wire numbers every streamed item 0, whatever it is (openrouter-wire 3, rule 4)
-        fields["reasoning_details"] = [encode_item(item, item.index or 0)]
+        fields["reasoning_details"] = [encode_item(item, item.index or 0, self._envelope.origin)]
         return self._chunk(fields, event.choice)
 
     def _tool_call(self, head: JsonObject, name: str, arguments: str, choice: int) -> bytes:

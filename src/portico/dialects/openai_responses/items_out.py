@@ -7,7 +7,7 @@ from portico.dialects.openai_responses.answer import text_part
 from portico.dialects.openai_responses.feed import Feed
 from portico.dialects.openai_responses.reasoning import Thought, client_item
 from portico.jsonio import JsonObject, dumps
-from portico.vocabulary import Reasoning
+from portico.vocabulary import Origin, Reasoning
 
 
 class OpenItem(Protocol):
@@ -156,20 +156,25 @@ class MessageItem(Item):
 class ReasoningItem(Item):
     """A thought: open text, or a summary in parts, and perhaps a seal.
 
-    `sealed`: the client asked for encrypted content.
+    `sealed`: the client asked for encrypted content, which is tagged with `origin`.
     """
 
-    def __init__(self, feed: Feed, place: int, item_id: str, *, sealed: bool) -> None:
+    def __init__(
+        self, feed: Feed, place: int, item_id: str, *, sealed: bool, origin: Origin | None
+    ) -> None:
         super().__init__(feed, place, item_id)
         self._thought = Thought()
         self._sealed = sealed
+        self._origin = origin
         self._part: str | None = None
         self._at = 0  # the index of the open part of the summary
         self._pieces: list[str] = []
 
     def whole(self, status: str) -> JsonObject:
         """The item as it is now."""
-        return client_item(self._thought, self.id, sealed=self._sealed, status=status)
+        return client_item(
+            self._thought, self.id, sealed=self._sealed, origin=self._origin, status=status
+        )
 
     def takes(self, item: Reasoning) -> bool:
         """Whether `item` can be a further piece."""

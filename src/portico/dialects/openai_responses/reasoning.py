@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 
 from portico.dialects.fields import text_of
+from portico.dialects.reasoning import FOREIGN, unwrapped, wrapped
+from portico.dialects.seals import SEALED, tagged
 from portico.jsonio import JsonObject
-from portico.vocabulary import Reasoning
+from portico.vocabulary import Origin, Reasoning
 
 FORMAT = "openai-responses-v1"
 """The `format` of sealed reasoning where a provider's record does not name another one."""
@@ -78,11 +80,20 @@ def decode_item(item: JsonObject, format: str) -> list[Reasoning]:
         Reasoning(summary=text, format=own or format, index=number)
         for number, text in enumerate(_texts(item.get("summary")))
     ]
+    data = item.get("encrypted_content")
+    carried = None
+    if isinstance(data, str) and data.startswith(FOREIGN):
+        carried = unwrapped(data)
+        data = carried.data if carried is not None else None
+    if carried is not None and carried.signature is not None:  # with the text that it signs
+        return [*found, carried]
     texts = _texts(item.get("content"))
     signature = item.get("signature") or None
     if texts or signature:
         found.append(Reasoning(text="".join(texts) or None, signature=signature, format=own))
-    if data := item.get("encrypted_content"):
+    if carried is not None and carried.data:
+        found.append(carried)
+    elif data:
         item_id = item.get("id") or None
         known = None if item_id is None or MADE_UP in item_id else item_id
         found.append(Reasoning(data=data, format=own or format, id=known))
@@ -115,8 +126,20 @@ def native_items(items: Sequence[Reasoning], format: str, *, open_text: bool) ->
     return found
 
 
-def client_item(thought: Thought, item_id: str, *, sealed: bool, status: str) -> JsonObject:
-    """The item a client sees and sends back; `sealed`: it asked for encrypted content."""
+def client_item(
+    thought: Thought, item_id: str, *, sealed: bool, origin: Origin | None, status: str
+) -> JsonObject:
+    """The item a client sees and sends back.
+
+    Args:
+        thought: what is known of it so far.
+        item_id: its id.
+        sealed: the client asked for encrypted content. Many keep nothing else, so a
+            signature is in it as well, with its text, and the family of what this API's
+            own providers cannot read.
+        origin: the endpoint that sealed content is tagged with.
+        status: how far it has come.
+    """
     item: JsonObject = {
         "id": item_id,
         "type": "reasoning",
@@ -125,8 +148,8 @@ def client_item(thought: Thought, item_id: str, *, sealed: bool, status: str) ->
     }
     if thought.texts:
         item["content"] = [{"type": "reasoning_text", "text": "".join(thought.texts)}]
-    if thought.data is not None and sealed:
-        item["encrypted_content"] = thought.data
+    if sealed and (content := _sealed_content(thought, origin)) is not None:
+        item["encrypted_content"] = content
     if thought.signature is not None:
         item["signature"] = thought.signature
     if thought.format is not None:
@@ -134,11 +157,25 @@ def client_item(thought: Thought, item_id: str, *, sealed: bool, status: str) ->
     return item
 
 
+def _sealed_content(thought: Thought, origin: Origin | None) -> str | None:
+    family = thought.format
+    if thought.data is not None:
+        blob = Reasoning(data=thought.data, format=family, id=thought.id)
+        own = family in SEALED or family in {None, "unknown"}
+        return tagged(blob, origin).data if own else wrapped(blob)
+    if thought.signature is None:
+        return None
+    text = "".join(thought.texts) or None
+    return wrapped(Reasoning(text=text, signature=thought.signature, format=family))
+
+
 def is_foreign(item: Any, format: str) -> bool:
     """A reasoning item that a provider of the family `format` would refuse or not find."""
     if not isinstance(item, dict) or item.get("type") != "reasoning":
         return False
     if text_of(item.get("format")) not in {None, format, "unknown"}:
+        return True
+    if str(item.get("encrypted_content")).startswith(FOREIGN):
         return True
     return not item.get("encrypted_content") and not item.get("content")
 

@@ -56,6 +56,7 @@ class ResponseEncoder:
     def __init__(self, envelope: Envelope, manner: Manner = _USUAL) -> None:
         self._asked = Asked(envelope)
         self._hidden = envelope.exclude_reasoning
+        self._origin = envelope.origin
         self._manner = manner
         self._feed = Feed(envelope, manner)
         self._output: list[JsonObject] = []
@@ -169,7 +170,9 @@ class ResponseEncoder:
         out = self._begin() + self._close()
         place = len(self._output)
         item_id = item.id or self._asked.item_id("rs", place)
-        opened = ReasoningItem(self._feed, place, item_id, sealed=self._asked.sealed)
+        opened = ReasoningItem(
+            self._feed, place, item_id, sealed=self._asked.sealed, origin=self._origin
+        )
         self._open = opened
         return out + opened.open() + opened.add(item)
 

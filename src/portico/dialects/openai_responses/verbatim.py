@@ -14,6 +14,7 @@ from portico.dialects.openai_responses.answer import Asked
 from portico.dialects.openai_responses.errors import failed_response
 from portico.dialects.openai_responses.feed import Feed, Manner
 from portico.dialects.openai_responses.usage import encode_usage, price
+from portico.dialects.seals import tag_members
 from portico.errors import GatewayError
 from portico.jsonio import JsonObject, dumps, loads
 from portico.sse import DONE, ServerSentEvent
@@ -22,6 +23,7 @@ from portico.vocabulary import Cost, Usage
 _OPENERS = frozenset({"response.created", "response.in_progress", "response.queued"})
 _USUAL = Manner()
 _ITEM_DONE = "response.output_item.done"
+_ITEMS = frozenset({_ITEM_DONE, "response.output_item.added"})
 _DETAILS = ("input_tokens_details", "output_tokens_details")
 _INSISTED = (
     "object", "created_at", "status", "completed_at", "output", "error", "incomplete_details",
@@ -66,9 +68,12 @@ class ResponseRewriter:
         if kind in _ENDS:
             self._end = kind, event.data
             return b""
-        if kind == _ITEM_DONE:
-            self._items.append(event.data)
-        return self._begin() + self._event(kind, event.data)
+        data = event.data
+        if kind in _ITEMS:
+            data = tag_members(data, self._envelope.origin)
+            if kind == _ITEM_DONE:
+                self._items.append(data)
+        return self._begin() + self._event(kind, data)
 
     def trailer(self, usage: Usage | None, cost: Cost | None, extra: JsonObject) -> bytes:
         """The whole response with the price, and the terminator."""
@@ -135,6 +140,8 @@ def _priced(
     extra: JsonObject,
 ) -> RawFields:
     fields = decode_fields(body)
+    if output := fields.get("output"):
+        fields["output"] = msgspec.Raw(tag_members(bytes(output), envelope.origin))
     fields["id"] = raw(envelope.generation_id)
     fields["model"] = raw(envelope.model)
     fields["usage"] = raw(_counted(fields.get("usage"), usage or Usage(), cost))
