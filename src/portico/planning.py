@@ -44,6 +44,7 @@ from portico.tokens import prompt_tokens_bound
 from portico.vocabulary import CatalogSnapshot, Endpoint, Model, Origin, OutputModality, ServiceTier
 
 _NOTHING_MEASURED = HealthSnapshot()
+_NO_KEYS: Mapping[str, tuple[Credential, ...]] = {}
 _TIERS: Mapping[str, ServiceTier | None] = {
     "auto": None,
     "default": None,
@@ -192,14 +193,7 @@ class Planner:
             if drops is not None and needs.preferences.require_parameters
             else None,
         )
-        wish = parse_auto_router(_raw(head, "plugins"))
-        asking = Asking(
-            needs=needs,
-            conditions=conditions,
-            wish=wish,
-            pinned=_last_model(_raw(head, "messages")) if wish.pin_model else None,
-        )
-        targets = targets_of(head.models, self._directory, self._names, asking, self._rng)
+        targets = self._targets(head, needs, conditions)
         if targets[0].variant.thinking:
             head = _thinking(head)
             needs = msgspec.structs.replace(needs, parameters=head.parameters)
@@ -285,9 +279,27 @@ class Planner:
         else:
             self._memory.refresh(key, where, now_ms)
 
+    def _targets(self, head: RequestHead, needs: Needs, conditions: Conditions) -> list[Target]:
+        """What the names in a request mean; mostly there is one, and it is a model's slug."""
+        name = head.models[0]
+        if len(head.models) == 1 and name not in self._names.aliases:
+            plain = self._directory.by_slug(name)
+            if plain is not None:
+                return [plain]
+        wish = parse_auto_router(_raw(head, "plugins"))
+        asking = Asking(
+            needs=needs,
+            conditions=conditions,
+            wish=wish,
+            pinned=_last_model(_raw(head, "messages")) if wish.pin_model else None,
+        )
+        return targets_of(head.models, self._directory, self._names, asking, self._rng)
+
     def _credentials(
         self, caller: Caller, *, user: str | None
     ) -> Mapping[str, tuple[Credential, ...]]:
+        if not self.rules.credentials and not caller.brought:
+            return _NO_KEYS
         return keys_of_caller(
             self.rules.credentials,
             key_hash=caller.key_hash,

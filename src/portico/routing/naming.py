@@ -83,8 +83,6 @@ def _targets(
 ) -> list[Target]:
     if len(name) > _LONGEST_NAME:
         raise model_not_found(name[:_LONGEST_SHOWN] + "...", ())
-    if name not in names.aliases and (plain := directory.by_slug(name)) is not None:
-        return [plain]
     lower = name.strip().lower()
     model = directory.find(lower)
     if model is not None and lower not in names.aliases:
