@@ -2,7 +2,6 @@
 
 import os
 import sys
-from importlib import resources
 from typing import Any
 
 import click
@@ -12,7 +11,7 @@ from portico.catalog import build_snapshot
 from portico.money import picousd_to_decimal_text
 from portico.settings import ConfigError, load_settings, resolve_providers
 from portico.vocabulary import CatalogSnapshot, Endpoint, Model, Pricing
-from portico.wiring import demo_snapshot
+from portico.wiring import catalog_data, demo_snapshot
 
 _TOKENS_PER_PRICE = 1_000_000
 _UNKNOWN = "-"
@@ -42,8 +41,7 @@ def models(words: tuple[str, ...], path: str | None, as_json: bool) -> None:
         sys.exit(3)
     for warning in (*settings.warnings, *resolved.warnings):
         click.echo(f"warning: {warning}", err=True)
-    data = resources.files("portico").joinpath("data/catalog.json").read_bytes()
-    snapshot = build_snapshot(data, resolved.providers, settings.models)
+    snapshot = build_snapshot(catalog_data(), resolved.providers, settings.models)
     is_demo = not resolved.providers
     if is_demo:
         click.echo(_DEMO, err=True)

@@ -4,7 +4,6 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from pathlib import Path
 from random import Random
 from typing import Any, BinaryIO, NamedTuple
@@ -30,7 +29,7 @@ from portico.storage import rows
 from portico.storage.connection import DATABASE_NAME, open_for_reading
 from portico.storage.errors import StorageError
 from portico.vocabulary import Generation
-from portico.wiring import dialects_spoken, provider_access
+from portico.wiring import catalog_data, dialects_spoken, provider_access
 
 _SURFACE = DIALECTS["openai_chat"]
 _SEED = 0  # the same request is drawn the same way each time
@@ -132,8 +131,9 @@ def _offline(config: str | None, *, every: bool) -> _Offline:
             "No provider key was found and no server is set up. Set for example OPENAI_API_KEY, "
             "describe a server in portico.toml, or plan over all built-in providers with --all."
         )
-    data = resources.files("portico").joinpath("data/catalog.json").read_bytes()
-    snapshot = build_snapshot(data, providers, settings.models, declared=settings.declared)
+    snapshot = build_snapshot(
+        catalog_data(), providers, settings.models, declared=settings.declared
+    )
     names = {slug: provider.name for slug, provider in providers.items()}
     planner = Planner(snapshot, names, Random(_SEED), routing_rules(settings, resolved))
     spoken = dialects_spoken(snapshot)
