@@ -237,10 +237,14 @@ class UpstreamError(GatewayError):
 
 
 class UpstreamRejected(UpstreamError):
-    """The provider says the request itself is wrong. Status and type vary by instance.
+    """The provider says the request itself is wrong, or its API has no words for it. Status
+    and type vary by instance.
 
     To do: correct the request; `metadata.raw` is what the provider said.
     """
+
+    # nothing was sent: another provider may take what this one's API cannot say
+    unsent = False
 
     def __init__(
         self,

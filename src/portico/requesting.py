@@ -108,7 +108,9 @@ def _said(
     try:
         return request_between(surface, upstream, head, endpoint.upstream_model, supported, quirks)
     except InvalidRequest as error:
-        raise UpstreamRejected(error.message) from error
+        refusal = UpstreamRejected(error.message)
+        refusal.unsent = True
+        raise refusal from error
 
 
 def forwarded_to(access: ProviderAccess, call: Call) -> Headers:

@@ -93,6 +93,13 @@ def test_what_two_providers_refuse_is_not_sent_to_a_third():
     assert run(attempt_flow([A, B, C], retries=1), [REFUSED] * 9) == "ab"
 
 
+def test_what_two_apis_have_no_words_for_may_be_said_to_a_third():
+    unsayable = UpstreamRejected("messages.0: this API takes no sound")
+    unsayable.unsent = True
+
+    assert run(attempt_flow([A, B, C], retries=1), [Outcome(error=unsayable)] * 9) == "abc"
+
+
 @pytest.mark.parametrize(
     ("moderated", "asked"),
     [

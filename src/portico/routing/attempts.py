@@ -105,8 +105,8 @@ def attempt_flow(
             delay_s = 0.0
             if outcome.final:
                 return outcome
-            if isinstance(outcome.error, UpstreamModelGone):
-                continue  # says nothing of what the others will say
+            if _says_nothing_of_others(outcome.error):
+                continue
             if isinstance(outcome.error, UpstreamRejected | UpstreamEmpty):
                 refusals.note(endpoint, outcome.error)
             elif _may_pass(outcome.error):
@@ -128,6 +128,12 @@ def _admitted(
             yield candidate
     if not any_admitted and candidates:
         yield candidates[0]
+
+
+def _says_nothing_of_others(error: UpstreamError | None) -> bool:
+    if isinstance(error, UpstreamModelGone):
+        return True
+    return isinstance(error, UpstreamRejected) and error.unsent
 
 
 def _may_pass(error: UpstreamError | None) -> bool:
