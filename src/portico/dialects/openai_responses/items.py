@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from portico.dialects.fields import text_of
 from portico.dialects.openai_responses.client_tools import ITEM
 from portico.dialects.openai_responses.conversation import OTHER_ITEMS
 from portico.dialects.openai_responses.custom import unwrap_input
@@ -125,7 +126,7 @@ def other_items(items: Any) -> list[JsonObject]:
     return [
         dict(item)
         for item in (items if isinstance(items, list) else ())
-        if isinstance(item, dict) and item.get("type") in OWN_ITEMS
+        if isinstance(item, dict) and text_of(item.get("type")) in OWN_ITEMS
     ]
 
 
