@@ -7,7 +7,9 @@ import pytest
 from tests.conftest import body_of, recorded
 
 import portico.providers
-from portico.jsonio import loads
+from portico.dialects import DIALECTS
+from portico.errors import UpstreamError
+from portico.jsonio import dumps, loads
 from portico.providers import PROVIDERS
 from portico.providers.base import (
     LOGPROB_PARAMETERS,
@@ -16,6 +18,7 @@ from portico.providers.base import (
     STANDARD_PARAMETERS,
 )
 from portico.providers.signing import SCHEMES
+from portico.wiring import provider_access
 
 NOT_RECORDS = {"base", "patches", "signing"}
 LISTED_PARAMETERS = (
@@ -122,3 +125,41 @@ def test_no_recorded_answer_breaks_its_providers_patch():
                 patched += 1
 
     assert patched > 1000
+
+
+WHOLE = {
+    "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
+    ],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+}
+DAMAGED = (
+    {"choices": 5},
+    {"choices": ["x"]},
+    {"choices": [{"message": "x", "delta": 5}]},
+    {"choices": [{"message": {"role": "assistant", "tool_calls": [5]}}]},
+    {"usage": "x"},
+    {"usage": [1]},
+    {"usage": {"cached_tokens": 1, "prompt_tokens_details": 1.5}},
+    {"usage": {"num_cached_tokens": 1, "prompt_tokens_details": "x"}},
+    {"citations": 5, "search_results": ["x"], "created": [], "cost": "x"},
+)
+
+
+def texts_of(body: object, provider) -> list[str | None]:
+    """What is read of an answer; nothing where it is held against the provider."""
+    quirks = provider_access(provider, None).quirks
+    try:
+        answer = DIALECTS["openai_chat"].decode_response(dumps(body), quirks)
+    except UpstreamError:
+        return []
+    return [choice.content for choice in answer.choices]
+
+
+@pytest.mark.parametrize("damage", DAMAGED, ids=str)
+@pytest.mark.parametrize("slug", [slug for slug, one in PROVIDERS.items() if one.patch_chunk])
+def test_a_damaged_answer_is_the_providers_failure_or_read_without_that_part(slug, damage):
+    provider = PROVIDERS[slug]
+
+    assert texts_of({**WHOLE, **damage}, provider) in ([], ["Hi"])
+    assert texts_of(WHOLE, provider) == ["Hi"]

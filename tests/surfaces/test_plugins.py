@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.surfaces.conftest import Site
-from tests.surfaces.requests import BODIES, CHAT_ANSWER, MESSAGE
+from tests.surfaces.requests import ANSWERS, BODIES, CHAT_ANSWER, MESSAGE
 from tests.surfaces.upstream import whole
 
 pytestmark = pytest.mark.io
@@ -41,6 +41,17 @@ def test_json_is_mended_in_whole_answers(site: Site, path: str):
 
     assert text_of(plain.json()) == ALMOST
     assert json.loads(text_of(healed.json())) == {"a": 1}
+
+
+@pytest.mark.parametrize("path", ["/images", "/audio/transcriptions", "/embeddings", "/rerank"])
+def test_other_apis_have_no_json_to_mend(site: Site, path: str):
+    for model, answer in ANSWERS.items():
+        site.upstream.play(model, answer)
+    wish = {"plugins": [{"id": "response-healing"}], "response_format": "b64_json"}
+    if path == "/audio/transcriptions":
+        wish["response_format"] = "json"
+
+    assert site.post(f"/api/v1{path}", {**BODIES[path], **wish}).status_code == 200
 
 
 @pytest.mark.parametrize("path", WISHES)

@@ -49,9 +49,9 @@ def read_object(body: bytes, quirks: Quirks, read: Reader) -> ChatResponse:
     parsed = answer_json(body)
     if not isinstance(parsed, dict):
         raise UpstreamUnavailable("the upstream's answer is not a JSON object")
-    if quirks.patch is not None:
-        quirks.patch(parsed)
     try:
+        if quirks.patch is not None:
+            quirks.patch(parsed)
         return with_texts(read(parsed, quirks))
     except ShapeError as error:
         raise unreadable_answer() from error

@@ -76,8 +76,9 @@ def check_plugins(fields: RawFields) -> None:
 def wants_mending(head: RequestHead) -> bool:
     """Whether the client asked for JSON, and that it be mended."""
     fields = head.fields
-    asked = "plugins" in fields and "response_format" in head.parameters
-    return asked and is_wanted(fields, HEALING)
+    if head.outputs is not None or "plugins" not in fields:  # another API, or nothing asked
+        return False
+    return "response_format" in head.parameters and is_wanted(fields, HEALING)
 
 
 def mended(response: ChatResponse) -> ChatResponse:

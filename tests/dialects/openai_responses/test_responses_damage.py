@@ -11,6 +11,7 @@ from tests.dialects.streaming import envelope, pieces_of, relay_bytes
 from tests.surfaces.natives import NATIVES
 
 from portico.dialects import DIALECTS, Progress, Quirks, relay_between
+from portico.dialects.openai_responses.items import other_items
 from portico.dialects.openai_responses.reasoning import FORMAT, decode_item
 from portico.vocabulary import Reasoning
 
@@ -242,3 +243,10 @@ def test_every_event_and_member_that_is_not_known_passes_between_equal_dialects(
 
     assert odd in out
     assert b"".join(sent[2:-1]) in out
+
+
+def test_items_of_no_type_are_left_out():
+    search = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+
+    assert other_items([{"type": {}}, {"type": []}, {}, 5, search]) == [search]
+    assert other_items("x") == []
