@@ -5,7 +5,7 @@ import pytest
 
 from portico.providers import PROVIDERS
 from portico.requesting import forwarded_to
-from portico.resources import Call, origin_of
+from portico.resources import Call, GatewayOptions
 from portico.vocabulary import ApiKey, Endpoint, Principal
 from portico.wiring import provider_access
 
@@ -35,11 +35,15 @@ def test_betas_go_to_anthropics_family_and_unknown_ones_only_to_anthropic(provid
     assert forwarded_to(access, call) == ((("anthropic-beta", sent),) if sent else ())
 
 
-def test_sealed_reasoning_says_who_wrote_it_unless_it_comes_from_a_recording():
+def test_sealed_reasoning_says_who_wrote_it_where_that_is_wanted_and_none_is_recorded():
+    options = GatewayOptions(tag_reasoning=True)
     access = provider_access(PROVIDERS["openai"], None)
     endpoint = Endpoint(
         model="acme/orca-2", provider="openai", tag="openai/flex", upstream_model="orca-2"
     )
 
-    assert origin_of(endpoint, access) == ("acme/orca-2", "openai/flex")
-    assert origin_of(endpoint, msgspec.structs.replace(access, replayed=True)) is None
+    recorded = msgspec.structs.replace(access, replayed=True)
+
+    assert options.origin_of(endpoint, access) == ("acme/orca-2", "openai/flex")
+    assert options.origin_of(endpoint, recorded) is None
+    assert GatewayOptions().origin_of(endpoint, access) is None

@@ -17,12 +17,20 @@ from portico.pieces import failure, read_last, read_piece, requests_of
 from portico.planning import Planned
 from portico.ports import UpstreamResponse
 from portico.requesting import exchange_key, guard_secrets
-from portico.resources import Call, ProviderAccess, Resources, origin_of
+from portico.resources import Call, Resources
 from portico.routing import Attempt, Candidate, Outcome, attempt_flow, final_error
 from portico.routing.credentials import REQUEST_KEY
 from portico.routing.metadata import router_metadata
 from portico.seen import Seen, failed
-from portico.vocabulary import AttemptRecord, Cost, Endpoint, Generation, Reservation, Usage
+from portico.vocabulary import (
+    AttemptRecord,
+    Cost,
+    Endpoint,
+    Generation,
+    Origin,
+    Reservation,
+    Usage,
+)
 from portico.watch import Waiting, Watch
 
 
@@ -140,8 +148,9 @@ class Answering:
     async def _try_once(self, attempt: Attempt, delivery: Delivery) -> Outcome:
         endpoint = attempt.endpoint
         access = self._resources.providers[endpoint.provider]
-        self._envelope = _told_by(self._envelope, endpoint, access)
         resources = self._resources
+        origin = resources.options.origin_of(endpoint, access)
+        self._envelope = _told_by(self._envelope, endpoint.model, access.name, origin)
         seen = self._seen = Seen(attempt.candidate, self._surface, resources)
         try:
             first_s = self._waiting.first_s(endpoint, seen.started_s)
@@ -329,12 +338,8 @@ def _is_json(answer: UpstreamResponse) -> bool:
     return answer.headers.get("content-type", "").lower().startswith("application/json")
 
 
-def _told_by(envelope: Envelope, endpoint: Endpoint, access: ProviderAccess) -> Envelope:
-    """The envelope for what `endpoint` answers; mostly that is the one there is."""
-    origin = origin_of(endpoint, access)
-    known = envelope.model, envelope.provider, envelope.origin
-    if known == (endpoint.model, access.name, origin):
+def _told_by(envelope: Envelope, model: str, provider: str, origin: Origin | None) -> Envelope:
+    """The envelope for what an endpoint answers; mostly that is the one there is."""
+    if (envelope.model, envelope.provider, envelope.origin) == (model, provider, origin):
         return envelope
-    return msgspec.structs.replace(
-        envelope, model=endpoint.model, provider=access.name, origin=origin
-    )
+    return msgspec.structs.replace(envelope, model=model, provider=provider, origin=origin)

@@ -20,7 +20,7 @@ from portico.errors import RoutingError
 from portico.explaining import Explained, explained
 from portico.planning import Caller, Drops, Planned, Planner, RoutingRules
 from portico.requesting import lost_on_the_way
-from portico.resources import Call, Resources, access_to, origin_of
+from portico.resources import Call, Resources, access_to
 from portico.routing import RoutePlan
 from portico.routing.metadata import router_metadata
 from portico.tokens import estimate_prompt_tokens, estimate_tokens
@@ -183,7 +183,9 @@ class Gateway:
             created_s=now_ms // 1000,
             model=first.model,
             provider=self._names[first.provider],
-            origin=origin_of(first, self.resources.providers[first.provider]),
+            origin=self.resources.options.origin_of(
+                first, self.resources.providers[first.provider]
+            ),
             profile=self.resources.options.wire_profile,
             stream_tail=call.principal.key.stream_tail or self.resources.options.tail,
             exclude_reasoning=head.exclude_reasoning,

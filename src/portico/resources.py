@@ -62,11 +62,6 @@ def access_to(providers: Mapping[str, ProviderAccess], endpoint: Endpoint) -> Pr
     return access if endpoint.dialect is None else access.others.get(endpoint.dialect, access)
 
 
-def origin_of(endpoint: Endpoint, access: ProviderAccess) -> Origin | None:
-    """What its sealed reasoning is tagged with; None where answers are told as recorded."""
-    return None if access.replayed else (endpoint.model, endpoint.tag)
-
-
 class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator can set about answers; see the settings for each meaning."""
 
@@ -80,7 +75,13 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     codex_error_codes: CodexErrorCodes = "by_originator"
     default_output_tokens: int = 4096
     max_response_bytes: int = 64 * 1024 * 1024
+    tag_reasoning: bool = False
     deadlines: Deadlines = Deadlines()
+
+    def origin_of(self, endpoint: Endpoint, access: ProviderAccess) -> Origin | None:
+        """What its sealed reasoning is tagged with; None where it is told as it comes."""
+        tags = self.tag_reasoning and not access.replayed
+        return (endpoint.model, endpoint.tag) if tags else None
 
     @property
     def tail(self) -> StreamTail:

@@ -450,6 +450,7 @@ def _options(settings: Settings) -> GatewayOptions:
         codex_error_codes=settings.stream.codex_error_codes,
         default_output_tokens=settings.limits.default_output_tokens,
         max_response_bytes=settings.limits.max_response_bytes,
+        tag_reasoning=settings.routing.tag_reasoning,
         deadlines=settings.deadlines,
     )
 

@@ -15,6 +15,9 @@ from tests.e2e.process import Gateway
 pytestmark = pytest.mark.io
 
 CONFIG = """
+[routing]
+tag_reasoning = true
+
 [providers.cheap]
 base_url = "http://127.0.0.1:{cheap}/v1"
 dialect = "openai_responses"

@@ -189,6 +189,9 @@ class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
             calls far more often than the others of their model.
         sticky_idle_s: seconds for which a conversation is kept at the endpoint
             whose cache holds it.
+        tag_reasoning: tell clients behind sealed reasoning (OpenAI's, Azure's,
+            xAI's) which endpoint wrote it, so that it goes back there and to
+            nobody else.
     """
 
     only: tuple[str, ...] | None = None
@@ -201,6 +204,7 @@ class RoutingSettings(msgspec.Struct, frozen=True, kw_only=True):
     allow_shared_after_byok: bool = False
     auto_exacto: bool = False
     sticky_idle_s: Seconds = 600.0
+    tag_reasoning: bool = False
 
 
 class RecordingSettings(msgspec.Struct, frozen=True, kw_only=True):
