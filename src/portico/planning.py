@@ -29,7 +29,7 @@ from portico.routing.needs import (
     health_view,
 )
 from portico.routing.plan import admitted, plan, survey
-from portico.routing.preferences import parse_preferences
+from portico.routing.preferences import NO_WISHES, ParsedPreferences
 from portico.routing.refusals import nothing_fits
 from portico.routing.routers import RouterLists, parse_auto_router
 from portico.routing.sticky import (
@@ -113,7 +113,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 class Planner:
     """Plans requests over one catalogue snapshot, which is replaced whole.
 
-    Owns the memory of conversations, and the source of randomness.
+    Owns the memories of conversations and of what clients wish for, and the source of
+    randomness.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Planner:
         self._provider_names = provider_names
         self._rng = rng
         self._memory = StickyMemory(idle_ms=self.rules.sticky_idle_ms)
+        self._parsed = ParsedPreferences()
         self._directory = Directory(snapshot, provider_names)
         self._names = Names(
             aliases=self.rules.aliases,
@@ -181,7 +183,7 @@ class Planner:
             InvalidRequest: a routing field has a wrong type or value.
             RoutingError: a name means nothing here.
         """
-        needs = needs_of(head)
+        needs = needs_of(head, self._parsed)
         rules = self.rules
         conditions = Conditions(
             health=self._view(health),
@@ -316,8 +318,12 @@ class Planner:
         return view
 
 
-def needs_of(head: RequestHead) -> Needs:
+def needs_of(head: RequestHead, parsed: ParsedPreferences) -> Needs:
     """Return what a request asks of an endpoint.
+
+    Args:
+        head: of the request.
+        parsed: remembers what its `provider` object means.
 
     Raises:
         InvalidRequest: a routing field has a wrong type or value; the message names it.
@@ -325,13 +331,14 @@ def needs_of(head: RequestHead) -> Needs:
     bound = head.prompt_tokens_bound
     if bound is None:
         bound = prompt_tokens_bound(head.prompt_bytes, head.media)
+    written = head.fields.get("provider")
     return Needs(
         prompt_tokens=bound,
         max_output_tokens=head.max_output_tokens,
         parameters=head.parameters,
         input_modalities=_inputs(head) if head.media else _TEXT,
         in_one_window=head.outputs is None,
-        preferences=parse_preferences(head.preferences),
+        preferences=NO_WISHES if written is None else parsed.of(bytes(written), head.preferences),
         service_tier=_service_tier(head),
         one_list=_raw(head, "route") == b'"sort"',
         output_modalities=_CONVERSING if head.outputs is None else head.outputs,

@@ -1,10 +1,15 @@
 """The `provider` object: what is accepted, and how a wrong type is told."""
 
+from math import inf
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from portico.errors import InvalidRequest
+from portico.jsonio import dumps
 from portico.routing import parse_preferences
-from portico.routing.preferences import Cutoffs, MaxPrice, SortRule, cutoffs
+from portico.routing.preferences import Cutoffs, MaxPrice, ParsedPreferences, SortRule
 
 
 def test_every_field_of_the_contract_is_understood():
@@ -103,13 +108,51 @@ def test_a_refusal_does_not_repeat_a_monstrous_value(fields):
 
 
 @pytest.mark.parametrize(
-    ("wish", "bounds"),
+    ("wish", "least", "most"),
     [
-        (None, ()),
-        (50, (("p50", 50.0),)),
-        (Cutoffs(p99=9, p50=2), (("p50", 2.0), ("p99", 9.0))),
-        (Cutoffs(), ()),
+        (None, None, None),
+        (50, (50, -inf, -inf, -inf), (50, inf, inf, inf)),
+        ({"p99": 9, "p50": 2}, (2, -inf, -inf, 9), (2, inf, inf, 9)),
+        ({}, None, None),
     ],
 )
-def test_a_bare_number_bounds_the_median(wish, bounds):
-    assert cutoffs(wish) == bounds
+def test_a_bare_number_bounds_the_median(wish, least, most):
+    wishes = parse_preferences({"preferred_min_throughput": wish, "preferred_max_latency": wish})
+
+    assert (wishes.least_throughput, wishes.most_latency) == (least, most)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [{"only": ["a"]}, {"only": ["b"]}, {"zdr": True}, {}, {"ignore": ["x" * 5000]}]
+        ),
+        max_size=8,
+    )
+)
+def test_what_is_remembered_is_what_would_be_parsed(sent):
+    parsed = ParsedPreferences()
+
+    for fields in sent:
+        assert parsed.of(dumps(fields), fields) == parse_preferences(fields)
+
+
+def test_the_memory_of_provider_objects_is_bounded_in_number_and_size():
+    parsed = ParsedPreferences()
+    short, long = {"only": ["a"]}, {"only": ["a" * 5000]}
+    first = parsed.of(dumps(short), short), parsed.of(dumps(long), long)
+
+    assert parsed.of(dumps(short), short) is first[0]
+    assert parsed.of(dumps(long), long) is not first[1]
+    for number in range(300):
+        fields = {"only": [str(number)]}
+        parsed.of(dumps(fields), fields)
+    assert parsed.of(dumps(short), short) is not first[0]
+
+
+def test_what_is_wrong_is_refused_again_and_again():
+    parsed = ParsedPreferences()
+
+    for _ in range(2):
+        with pytest.raises(InvalidRequest):
+            parsed.of(b'{"zdr":1}', {"zdr": 1})

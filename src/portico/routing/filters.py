@@ -7,13 +7,12 @@ filter returns None for "no objection", else a sentence a user can read.
 order in which reasons are looked for (contract/routing 3).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-from portico.money import PICOUSD
 from portico.routing.credentials import usable_keys
 from portico.routing.facts import EndpointFacts
 from portico.routing.needs import Conditions, Needs, Target, fits_pattern
-from portico.routing.preferences import NO_WISHES, MaxPrice, usd_bound
+from portico.routing.preferences import NO_WISHES, lower_names
 from portico.routing.variants import PLAIN
 from portico.vocabulary import ServiceTier
 
@@ -22,7 +21,6 @@ FilterMaker = Callable[[Needs, Conditions, Target], Filter | None]
 
 _FEW = 8
 _LONGEST_ENTRY = 64
-_FAMILIES = {"fp4": ("fp4", "mxfp4", "nvfp4"), "fp8": ("fp8", "mxfp8")}
 
 
 def has_price(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
@@ -52,8 +50,8 @@ def is_permitted(needs: Needs, conditions: Conditions, target: Target) -> Filter
     levels = conditions.restrictions
     if not levels:
         return None
-    allowed = [_lower(level.only) for level in levels if level.only is not None]
-    ignored = frozenset[str]().union(*(_lower(level.ignore) for level in levels))
+    allowed = [lower_names(level.only) for level in levels if level.only is not None]
+    ignored = frozenset[str]().union(*(lower_names(level.ignore) for level in levels))
     patterns = [level.models for level in levels if level.models is not None]
 
     def objects(facts: EndpointFacts) -> str | None:
@@ -75,7 +73,7 @@ def is_listed(needs: Needs, conditions: Conditions, target: Target) -> Filter | 
     only = needs.preferences.only
     if only is None:
         return None
-    wanted, opted = _lower(only), opted_tiers(needs, target)
+    wanted, opted = needs.preferences.only_names, opted_tiers(needs, target)
 
     def objects(facts: EndpointFacts) -> str | None:
         if (names_of(facts, opted) if opted else facts.names).isdisjoint(wanted):
@@ -89,7 +87,7 @@ def is_not_ignored(needs: Needs, conditions: Conditions, target: Target) -> Filt
     """`provider.ignore`."""
     if not needs.preferences.ignore:
         return None
-    unwanted, opted = _lower(needs.preferences.ignore), opted_tiers(needs, target)
+    unwanted, opted = needs.preferences.ignored_names, opted_tiers(needs, target)
 
     def objects(facts: EndpointFacts) -> str | None:
         if (names_of(facts, opted) if opted else facts.names).isdisjoint(unwanted):
@@ -106,7 +104,7 @@ def is_ordered_without_fallbacks(
     wishes = needs.preferences
     if wishes.order is None or wishes.allow_fallbacks is not False:
         return None
-    wanted, opted = _lower(wishes.order), opted_tiers(needs, target)
+    wanted, opted = wishes.ordered_names, opted_tiers(needs, target)
 
     def objects(facts: EndpointFacts) -> str | None:
         if names_of(facts, opted).isdisjoint(wanted):
@@ -166,10 +164,9 @@ def may_be_distilled(needs: Needs, conditions: Conditions, target: Target) -> Fi
 
 def has_quantization(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
     """`provider.quantizations`; an endpoint without a known value is "unknown"."""
-    wanted = needs.preferences.quantizations
-    if wanted is None:
+    if needs.preferences.quantizations is None:
         return None
-    accepted = {name for wish in wanted for name in _FAMILIES.get(wish, (wish,))}
+    accepted = needs.preferences.accepted_quantizations
     if target.facts.quantizations <= accepted:
         return None
 
@@ -181,39 +178,26 @@ def has_quantization(needs: Needs, conditions: Conditions, target: Target) -> Fi
 
 
 def costs_at_most(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
-    """`provider.max_price`. Prices per image are not in the catalogue, so none is above."""
-    bounds = needs.preferences.max_price
+    """`provider.max_price`."""
+    wishes = needs.preferences
+    bounds = wishes.max_price
     if bounds is None:
         return None
     highest = target.facts.highest
-    limits = [limit for limit in _price_limits(bounds) if highest[limit[1]] > limit[2]]
+    limits = [limit for limit in wishes.price_limits if highest[limit.field] > limit.most_picousd]
     if not limits:
         return None
 
     def objects(facts: EndpointFacts) -> str | None:
         pricing = facts.endpoint.pricing
-        for name, field, limit, unit_picousd in limits:
-            rate = getattr(pricing, field) or 0
-            if rate > limit:
-                price, most = rate / unit_picousd, getattr(bounds, name)
-                return f"{name} price is {price:.12g}, above max_price {most}"
+        for limit in limits:
+            rate = getattr(pricing, limit.field) or 0
+            if rate > limit.most_picousd:
+                price, most = rate / limit.unit_picousd, getattr(bounds, limit.name)
+                return f"{limit.name} price is {price:.12g}, above max_price {most}"
         return None
 
     return objects
-
-
-def _price_limits(bounds: MaxPrice) -> Iterable[tuple[str, str, int, int]]:
-    """Name, field of `Pricing`, the most in pico-dollars, and pico-dollars of one unit."""
-    for name, field, unit_picousd in (
-        ("prompt", "prompt_picousd", 1_000_000),  # per token: 1 USD per million tokens
-        ("completion", "completion_picousd", 1_000_000),
-        ("request", "request_picousd", PICOUSD),
-        ("audio", "input_audio_picousd", PICOUSD),
-    ):
-        bound = usd_bound(getattr(bounds, name), f"provider.max_price.{name}")
-        if bound is not None:
-            # the fraction of a pico-dollar makes up for binary fractions like 2.3
-            yield name, field, int(bound * unit_picousd + 1e-3), unit_picousd
 
 
 def fits_context(needs: Needs, conditions: Conditions, target: Target) -> Filter | None:
@@ -344,7 +328,7 @@ def is_of_tier(needs: Needs, conditions: Conditions, target: Target) -> Filter |
     opted: frozenset[ServiceTier | None] = opted_tiers(needs, target) | {None}
     if asked == "flex" and "flex" in target.facts.tiers:
         opted -= {None}
-    named = _lower((*(needs.preferences.only or ()), *(needs.preferences.order or ())))
+    named = needs.preferences.only_names | needs.preferences.ordered_names
 
     def objects(facts: EndpointFacts) -> str | None:
         tier = facts.endpoint.service_tier
@@ -399,31 +383,37 @@ HARD: tuple[tuple[str, FilterMaker], ...] = (
 _OF_WISHES = frozenset(
     {
         is_permitted, is_listed, is_not_ignored, is_ordered_without_fallbacks, retains_nothing,
-        collects_nothing, may_be_distilled, has_quantization, costs_at_most, supports_parameters,
+        collects_nothing, may_be_distilled, has_quantization, costs_at_most, stays_in_region,
+        supports_parameters,
     }
 )  # fmt: skip
+_WISHES = tuple((code, make) for code, make in HARD if make in _OF_WISHES)
 _ALWAYS = tuple((code, make) for code, make in HARD if make not in _OF_WISHES)
 
 
-def makers(needs: Needs, conditions: Conditions) -> tuple[tuple[str, FilterMaker], ...]:
-    """Return those of `HARD` that can matter: most requests have no `provider` object, and
-    most gateways no restrictions."""
-    if needs.preferences is NO_WISHES and not conditions.restrictions:
-        return _ALWAYS
-    return HARD
+def makers(
+    needs: Needs, conditions: Conditions, target: Target
+) -> tuple[tuple[str, FilterMaker], ...]:
+    """Return those of `HARD` that can matter, in the same order; often none.
+
+    Most requests have no `provider` object, most gateways no restrictions, and at most
+    models it is plain at a glance that all endpoints can do what is asked.
+    """
+    wishes = needs.preferences is not NO_WISHES or conditions.restrictions
+    if _plainly_able(needs, conditions, target):
+        return _WISHES if wishes else ()
+    return HARD if wishes else _ALWAYS
 
 
-def nothing_objects(needs: Needs, conditions: Conditions, target: Target) -> bool:
-    """Whether it is plain at a glance that no filter objects to any of a model's endpoints.
+def _plainly_able(needs: Needs, conditions: Conditions, target: Target) -> bool:
+    """Whether nothing but wishes and restrictions can object to an endpoint of the model.
 
     False says nothing: the filters decide.
     """
     facts, output = target.facts, needs.max_output_tokens or 0
     return (
-        needs.preferences is NO_WISHES
-        and target.variant is PLAIN
+        target.variant is PLAIN
         and facts.plain
-        and not conditions.restrictions
         and not conditions.credentials
         and needs.prompt_tokens + output <= facts.least_context_tokens
         and output <= facts.least_output_tokens
@@ -467,7 +457,3 @@ def _few(entries: Sequence[str]) -> str:
     """The first entries, cut: a reason is for reading, and repeats what a client sent."""
     shown = ", ".join(entry[:_LONGEST_ENTRY] for entry in entries[:_FEW])
     return shown + ", ..." if len(entries) > _FEW else shown
-
-
-def _lower(entries: Iterable[str] | None) -> frozenset[str]:
-    return frozenset([entry.strip().lower() for entry in entries or ()])

@@ -5,24 +5,25 @@ Within each of these the preferred endpoints (thresholds) come before the rest,
 and each part is ordered by `provider.order`, else by a sort, else drawn.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
 from random import Random
 
 from portico.routing.credentials import usable_keys
 from portico.routing.facts import Candidate, EndpointFacts, EndpointKey, draw_weights
 from portico.routing.filters import names_of, opted_tiers
-from portico.routing.needs import Conditions, Credential, Needs, Placement, Target
+from portico.routing.needs import Conditions, Credential, HealthView, Needs, Placement, Target
 from portico.routing.policies import (
     POLICIES,
     demote_bad_tool_callers,
     drawn_first,
 )
-from portico.routing.preferences import cutoffs
 
 Copy = tuple[EndpointFacts, Credential | None]
 """An endpoint with one of its keys."""
 
 _Keyed = tuple[EndpointFacts, tuple[Credential | None, ...]]
+_UNUSED = (0.0, 0.0, 0.0, 0.0)
 _PLACEMENTS: tuple[Placement, ...] = ("first", "shared", "fallback")
 
 
@@ -42,11 +43,11 @@ class Group:
         self._conditions = conditions
         wishes = needs.preferences
         self._listed = wishes.order
-        self._throughput = cutoffs(wishes.preferred_min_throughput)
-        self._latency = cutoffs(wishes.preferred_max_latency)
-        self._slow: set[EndpointKey] = set()
-        if (self._throughput or self._latency) and conditions.health.known:
-            self._slow = {f.key for f in facts if not self._is_quick(f)}
+        least, most = wishes.least_throughput, wishes.most_latency
+        self._prefers_speed = least is not None or most is not None
+        self._slow: Collection[EndpointKey] = ()
+        if self._prefers_speed and conditions.health.known:
+            self._slow = _slower(facts, conditions.health, least, most)
 
     @property
     def sorted_by(self) -> str:
@@ -55,7 +56,7 @@ class Group:
 
     def is_preferred(self, facts: EndpointFacts) -> bool | None:
         """Whether the endpoint meets the preferred speeds; None if none is preferred."""
-        if not self._throughput and not self._latency:
+        if not self._prefers_speed:
             return None
         return bool(self._conditions.health.known) and facts.key not in self._slow
 
@@ -99,26 +100,6 @@ class Group:
             return {}
         return {f.key: weight / total for f, weight in zip(ordered, weights, strict=False)}
 
-    def _is_quick(self, facts: EndpointFacts) -> bool:
-        """What was not measured, or fails at present, is not preferred."""
-        view = self._conditions.health
-        health = view.known.get(facts.key)
-        if health is None or facts.key in view.out:
-            return False
-        if self._throughput:
-            if health.throughput_tps is None:
-                return False
-            for name, least in self._throughput:
-                if getattr(health.throughput_tps, name) < least:
-                    return False
-        if self._latency:
-            if health.latency_s is None:
-                return False
-            for name, most in self._latency:
-                if getattr(health.latency_s, name) > most:
-                    return False
-        return True
-
     def _in_parts(self, facts: Sequence[EndpointFacts], rng: Random) -> list[EndpointFacts]:
         if not self._slow:
             return self._part(facts, rng)
@@ -130,7 +111,7 @@ class Group:
         if len(facts) < 2:
             return list(facts)
         if self._listed is not None:
-            return self._listed_first(facts, self._listed, rng)
+            return self._listed_first(facts, rng)
         by, all_facts = self._sort_by(), self.target.facts
         if by == "balanced" and facts is all_facts.endpoints and not self._conditions.health.out:
             ordered = drawn_first(all_facts.ranked, all_facts.weights, rng)
@@ -155,25 +136,27 @@ class Group:
             tier = POLICIES["throughput"](tier, self._conditions, rng)
         return [*tier, *rest]
 
-    def _listed_first(
-        self, facts: Sequence[EndpointFacts], entries: Sequence[str], rng: Random
-    ) -> list[EndpointFacts]:
+    def _listed_first(self, facts: Sequence[EndpointFacts], rng: Random) -> list[EndpointFacts]:
         """`provider.order`: listed ones in that order, the rest sorted, nothing drawn.
 
         Entries that match nothing are skipped. What is listed keeps its place
         even while it fails: it was asked for by name.
         """
-        by = self._needs.preferences.sort_by or "price"
+        wishes = self._needs.preferences
+        by = wishes.sort_by or "price"
         rest = POLICIES[by](facts, self._conditions, rng)
         opted = opted_tiers(self._needs, self.target)
-        places = {entry.strip().lower(): place for place, entry in reversed([*enumerate(entries)])}
-        wanted, unlisted = places.keys(), len(places)
-
-        def place(facts: EndpointFacts) -> int:
-            named = names_of(facts, opted) & wanted
-            return min(places[name] for name in named) if named else unlisted
-
-        return sorted(rest, key=place)
+        places, wanted = wishes.places, wishes.ordered_names
+        listed: list[tuple[int, EndpointFacts]] = []
+        unlisted: list[EndpointFacts] = []
+        for f in rest:
+            names = names_of(f, opted) if opted else f.names
+            if names.isdisjoint(wanted):
+                unlisted.append(f)
+            else:
+                listed.append((min(map(places.__getitem__, names & wanted)), f))
+        listed.sort(key=_place)
+        return [*[f for _, f in listed], *unlisted]
 
     def _led_by_sticky(self, copies: list[Copy]) -> list[Copy]:
         """Put the endpoint in front whose cache holds the conversation.
@@ -239,19 +222,65 @@ def joined(groups: Sequence[Group], conditions: Conditions, rng: Random) -> list
     return copies
 
 
-def candidates(copies: Iterable[Copy], *, fallbacks: bool) -> Iterator[Candidate]:
-    """Yield the candidates of `copies`; without `fallbacks` each model's first one only."""
-    models: set[str] = set()
-    for facts, key in copies:
-        endpoint = facts.endpoint
-        if not fallbacks:
-            if endpoint.model in models:
-                continue
-            models.add(endpoint.model)
-        if key is None:
-            yield facts.candidate
-        else:
-            yield Candidate(endpoint=endpoint, credential=_name(key), is_byok=key.is_byok)
+def candidates(copies: Iterable[Copy], *, fallbacks: bool) -> tuple[Candidate, ...]:
+    """Return the candidates of `copies`; without `fallbacks` each model's first one only."""
+    if not fallbacks:
+        firsts: dict[str, Copy] = {}
+        for copy in copies:
+            firsts.setdefault(copy[0].endpoint.model, copy)
+        copies = firsts.values()
+    return tuple(
+        [
+            facts.candidate
+            if key is None
+            else Candidate(endpoint=facts.endpoint, credential=_name(key), is_byok=key.is_byok)
+            for facts, key in copies
+        ]
+    )
+
+
+def _slower(
+    facts: Sequence[EndpointFacts],
+    health: HealthView,
+    least: tuple[float, ...] | None,
+    most: tuple[float, ...] | None,
+) -> set[EndpointKey]:
+    """Those that miss a bound. What was not measured, or fails at present, is not preferred."""
+    known, out = health.known, health.out
+    slow_p50, slow_p75, slow_p90, slow_p99 = least or _UNUSED
+    late_p50, late_p75, late_p90, late_p99 = most or _UNUSED
+    slower = set()
+    for endpoint in facts:
+        key = endpoint.key
+        measured = known.get(key)
+        if measured is None or (out and key in out):
+            slower.add(key)
+            continue
+        tps, latency_s = measured.throughput_tps, measured.latency_s
+        if (
+            least is not None
+            and (
+                tps is None
+                or tps.p50 < slow_p50
+                or tps.p75 < slow_p75
+                or tps.p90 < slow_p90
+                or tps.p99 < slow_p99
+            )
+        ) or (
+            most is not None
+            and (
+                latency_s is None
+                or latency_s.p50 > late_p50
+                or latency_s.p75 > late_p75
+                or latency_s.p90 > late_p90
+                or latency_s.p99 > late_p99
+            )
+        ):
+            slower.add(key)
+    return slower
+
+
+_place = itemgetter(0)
 
 
 def _without_repeats(copies: Iterable[Copy]) -> list[Copy]:

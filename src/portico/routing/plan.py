@@ -6,7 +6,7 @@ from random import Random
 import msgspec
 
 from portico.routing.facts import Candidate, EndpointFacts
-from portico.routing.filters import SOFT, Filter, makers, nothing_objects, supports
+from portico.routing.filters import SOFT, Filter, makers, supports
 from portico.routing.needs import Conditions, Needs, Strategy, Target
 from portico.routing.order import Group, candidates, joined
 from portico.routing.policies import drawn_first
@@ -69,12 +69,12 @@ def survey(
     if found is None:
         groups, excluded = admitted(targets, needs, conditions)
         copies = joined(groups, conditions, rng)
-        found = tuple(candidates(copies, fallbacks=_may_fall_back(needs)))
+        found = candidates(copies, fallbacks=_may_fall_back(needs))
     return RoutePlan(
         candidates=found,
         excluded=tuple(excluded),
         requested=first.requested,
-        models=tuple(target.model.slug for target in targets),
+        models=tuple([target.model.slug for target in targets]),
         strategy=first.strategy,
     )
 
@@ -94,7 +94,7 @@ def usual(
         or conditions.health.out
         or conditions.auto_exacto
         or not needs.parameters.isdisjoint(SOFT)
-        or not nothing_objects(needs, conditions, target)
+        or makers(needs, conditions, target)
     ):
         return None
     drawn = drawn_first(target.facts.ranked, target.facts.weights, rng)
@@ -109,15 +109,15 @@ def admitted(
     kept: list[tuple[Target, Sequence[EndpointFacts]]] = []
     for target in targets:
         fitting: Sequence[EndpointFacts] = target.facts.endpoints
-        if not nothing_objects(needs, conditions, target):
-            filters = [
-                (code, objects)
-                for code, make in makers(needs, conditions)
-                if (objects := make(needs, conditions, target)) is not None
-            ]
-            fitting = list(_without_objection(fitting, filters, excluded))
+        filters = [
+            (code, objects)
+            for code, make in makers(needs, conditions, target)
+            if (objects := make(needs, conditions, target)) is not None
+        ]
+        if filters:
+            fitting = _without_objection(fitting, filters, excluded)
         if len(fitting) > 1:
-            fitting = _preferring(fitting, needs, excluded)
+            fitting = _preferring(fitting, needs, target, excluded)
         kept.append((target, fitting))
     if len(kept) > 1 and needs.together:
         once = {facts.key: facts for _, fitting in kept for facts in fitting}
@@ -130,7 +130,8 @@ def _without_objection(
     endpoints: Iterable[EndpointFacts],
     filters: Sequence[tuple[str, Filter]],
     excluded: list[Exclusion],
-) -> Iterable[EndpointFacts]:
+) -> list[EndpointFacts]:
+    fitting = []
     for facts in endpoints:
         for code, objects in filters:
             reason = objects(facts)
@@ -138,15 +139,16 @@ def _without_objection(
                 excluded.append(Exclusion(endpoint=facts.endpoint, code=code, reason=reason))
                 break
         else:
-            yield facts
+            fitting.append(facts)
+    return fitting
 
 
 def _preferring(
-    endpoints: Sequence[EndpointFacts], needs: Needs, excluded: list[Exclusion]
+    endpoints: Sequence[EndpointFacts], needs: Needs, target: Target, excluded: list[Exclusion]
 ) -> Sequence[EndpointFacts]:
     """Soft filters: of one model's endpoints, those that take what was sent, if there are any."""
     for parameter in SOFT:
-        if parameter not in needs.parameters:
+        if parameter not in needs.parameters or parameter in target.facts.common_parameters:
             continue
         taking = [facts for facts in endpoints if supports(facts, parameter)]
         if not taking or len(taking) == len(endpoints):
