@@ -10,7 +10,6 @@ from portico.errors import KeyLimitExceeded
 from portico.vocabulary import (
     ApiKey,
     Endpoint,
-    Generation,
     Hold,
     PriceOverride,
     Pricing,
@@ -147,12 +146,12 @@ def test_an_endpoint_without_a_price_is_never_free():
 
 
 def closed(usage, *, held=10**9, price=PRICE, created_ms=0, **facts):
-    draft = Generation(
-        id="gen-1", key_hash=KEY.hash, created_ms=created_ms, model="acme/orca", pricing=price,
-        **facts,
-    )  # fmt: skip
+    known = {
+        "id": "gen-1", "key_hash": KEY.hash, "created_ms": created_ms, "model": "acme/orca",
+        "pricing": price, **facts,
+    }  # fmt: skip
     reservation = Reservation(generation_id="gen-1", key_hash=KEY.hash, amount_picousd=held)
-    return close_generation(draft, usage=usage, reservation=reservation)
+    return close_generation(known, usage=usage, reservation=reservation)
 
 
 USED = Usage(input_tokens=20, output_tokens=4)

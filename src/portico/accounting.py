@@ -1,7 +1,8 @@
 """What a request may cost before it is sent, and what it did cost when it has ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
+from typing import Any
 
 import msgspec
 
@@ -97,7 +98,7 @@ async def admit(
         store: where the money is.
         generation_id: the request's; settle with the same.
         key: whose limit counts, as read for this request.
-        endpoints: the plan, at least one, each with a price.
+        endpoints: the plan, at least one, each with a price; repeats do not matter.
         bounds: of the request.
         now_ms: the limit's window is the one this moment lies in.
 
@@ -166,9 +167,13 @@ def _advice(left_picousd: int, endpoint: Endpoint, prompt_tokens: int) -> str:
 
 
 def close_generation(
-    generation: Generation, *, usage: Usage | None, reservation: Reservation, is_byok: bool = False
+    facts: Mapping[str, Any],
+    *,
+    usage: Usage | None,
+    reservation: Reservation,
+    is_byok: bool = False,
 ) -> tuple[Generation, Cost | None]:
-    """Fill in what a generation cost: the last step before it is settled.
+    """Make the row of a generation, with what it cost: the last step before it is settled.
 
     The key is charged what the upstream bills, except for nothing: no output
     and no finish reason, or an answer that ended in an error (chat contract,
@@ -176,8 +181,8 @@ def close_generation(
     that leaves early is charged for what came until then.
 
     Args:
-        generation: as far as it is known, with the price that was planned with;
-            `created_ms` decides on prices by time of day.
+        facts: fields of `Generation` as far as they are known, `pricing` being the price
+            that was planned with; `created_ms` decides on prices by time of day.
         usage: what the upstream counted, or an estimate of it; None: nothing came.
         reservation: what was held; a charge beyond it is an overrun.
         is_byok: the caller's own key paid the provider.
@@ -185,14 +190,15 @@ def close_generation(
     Returns:
         The row to settle, and the upstream's cost by side; None if it is unknown.
     """
-    cost = _upstream_cost(usage, generation.pricing, generation.created_ms)
-    waiver: Waiver | None = "byok" if is_byok else _waiver(generation, usage)
-    charged = 0 if cost is None or waiver is not None else cost.total_picousd
-    closed = msgspec.structs.replace(
-        generation,
+    cost = _upstream_cost(usage, facts.get("pricing"), facts["created_ms"])
+    billed = None if cost is None else cost.total_picousd
+    waiver: Waiver | None = "byok" if is_byok else _waiver(facts, usage)
+    charged = 0 if billed is None or waiver is not None else billed
+    closed = Generation(
+        **facts,
         usage=usage,
         cost_picousd=charged,
-        upstream_cost_picousd=None if cost is None else cost.total_picousd,
+        upstream_cost_picousd=billed,
         overrun_picousd=max(0, charged - reservation.amount_picousd),
         waiver=waiver,
     )
@@ -209,9 +215,10 @@ def _upstream_cost(usage: Usage | None, price: Pricing | None, created_ms: int) 
     return pricing.cost(usage, price, at_utc=utc_time(created_ms))
 
 
-def _waiver(generation: Generation, usage: Usage | None) -> Waiver | None:
-    if generation.error_type is not None or generation.finish_reason == "error":
+def _waiver(facts: Mapping[str, Any], usage: Usage | None) -> Waiver | None:
+    finish_reason = facts.get("finish_reason")
+    if facts.get("error_type") is not None or finish_reason == "error":
         return "upstream_error"
-    if not generation.finish_reason and (usage is None or usage.completion_tokens <= 0):
+    if not finish_reason and (usage is None or usage.completion_tokens <= 0):
         return "zero_completion"
     return None

@@ -12,17 +12,27 @@ _EARLY_S = 0.001  # the loop's clock is cut to milliseconds
 
 
 class Alarms:
-    """Rings for those that were not called off in time. One per process, or per event loop."""
+    """Rings for those that were not called off in time. One event loop at a time uses it."""
 
     def __init__(self) -> None:
         self._rows: dict[float, _Row] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that runs; asking asyncio for it each time costs a system call."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            loop = self._loop = asyncio.get_running_loop()
+            self._rows.clear()
+        return loop
 
     def after(self, seconds: float, callback: Callable[[], None]) -> "Alarm":
         """Call `callback` in `seconds` unless `cancel()` of what is returned comes first."""
-        loop = asyncio.get_running_loop()
+        loop = self.loop
         row = self._rows.get(seconds)
-        if row is None or row.loop is not loop:
-            if row is None and len(self._rows) >= _LENGTHS:
+        if row is None:
+            if len(self._rows) >= _LENGTHS:
                 self._rows.clear()  # those that wait keep their row and its timer
             row = self._rows[seconds] = _Row(loop)
         alarm = Alarm(row.waiting, loop.time() + seconds, callback)

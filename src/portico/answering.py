@@ -5,6 +5,7 @@ client that hangs up has still used tokens.
 """
 
 import asyncio
+from typing import Any
 
 import msgspec
 
@@ -26,7 +27,6 @@ from portico.vocabulary import (
     AttemptRecord,
     Cost,
     Endpoint,
-    Generation,
     Origin,
     Reservation,
     Usage,
@@ -97,7 +97,7 @@ class Answering:
                 self._resources.store,
                 generation_id=self._envelope.generation_id,
                 key=self._call.principal.key,
-                endpoints=self._route.endpoints,
+                endpoints=[candidate.endpoint for candidate in self._route.candidates],
                 bounds=self._bounds,
                 now_ms=self._created_ms,
             )
@@ -298,7 +298,7 @@ class Answering:
         self._settled = True
         usage = self._usage = self._seen.usage(self._head) if self._seen else None
         generation, cost = close_generation(
-            self._generation(),
+            self._facts(),
             usage=usage,
             reservation=self._held(),
             is_byok=self._seen is not None and self._seen.candidate.is_byok,
@@ -310,28 +310,30 @@ class Answering:
         assert self._reservation is not None, "admit() comes first"
         return self._reservation
 
-    def _generation(self) -> Generation:
-        """The row as far as it is known; accounting adds usage and charge."""
+    def _facts(self) -> dict[str, Any]:
+        """The fields of the row as far as they are known; accounting adds usage and charge."""
         call, head, error, seen = self._call, self._head, self._error, self._seen
-        return Generation(
-            id=self._envelope.generation_id,
-            key_hash=call.principal.key.hash,
-            created_ms=self._created_ms,
-            model=self._envelope.model,
-            api_type=self._surface.api_type,
-            streamed=head.stream,
-            cancelled=self._cancelled,
-            error_type=error.error_type if error else None,
-            error_status=error.status if error else None,
-            catalog_version=self._catalog_version,
-            generation_time_ms=self._resources.now_ms() - self._created_ms,
-            user_agent=call.user_agent,
-            http_referer=call.http_referer,
-            app_title=call.app_title,
-            external_user=head.user,
-            session_id=head.session_id or call.session_id,
-            **(seen.facts(self._started_s, failed=error is not None) if seen else {}),
-        )
+        facts: dict[str, Any] = {
+            "id": self._envelope.generation_id,
+            "key_hash": call.principal.key.hash,
+            "created_ms": self._created_ms,
+            "model": self._envelope.model,
+            "api_type": self._surface.api_type,
+            "streamed": head.stream,
+            "cancelled": self._cancelled,
+            "error_type": error.error_type if error else None,
+            "error_status": error.status if error else None,
+            "catalog_version": self._catalog_version,
+            "generation_time_ms": self._resources.now_ms() - self._created_ms,
+            "user_agent": call.user_agent,
+            "http_referer": call.http_referer,
+            "app_title": call.app_title,
+            "external_user": head.user,
+            "session_id": head.session_id or call.session_id,
+        }
+        if seen is not None:
+            facts |= seen.facts(self._started_s, failed=error is not None)
+        return facts
 
 
 def _is_json(answer: UpstreamResponse) -> bool:

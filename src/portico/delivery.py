@@ -120,6 +120,7 @@ class Delivery:
         """Stop the keep-alives; needed on every way out."""
         if self._alarm is not None:
             self._alarm.cancel()
+            self._alarm = None  # it holds us: a cycle would keep the whole exchange for a while
         if self._beats is not None:
             self._beats.cancel()
 

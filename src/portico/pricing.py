@@ -6,6 +6,7 @@ Rules: contract of `usage.cost` and of `pricing.overrides` in `GET /models`.
 import msgspec
 
 from portico.vocabulary import Cost, PriceOverride, Pricing, Usage
+from portico.vocabulary.catalog import dearest_picousd
 
 _RATES = tuple(name for name in PriceOverride.__struct_fields__ if name.endswith("_picousd"))
 
@@ -118,36 +119,15 @@ def upper_bound(
     >>> upper_bound(20, 4, kimi)
     32000000
     """
-    prompt, completion = _dearest(pricing)
+    prompt, completion = pricing.dearest_picousd
     for override in pricing.overrides:
         least = override.min_prompt_tokens
         if least is None or least < prompt_tokens_bound:
-            other_prompt, other_completion = _dearest(override)
+            other_prompt, other_completion = dearest_picousd(override)
             prompt = max(prompt, other_prompt)
             completion = max(completion, other_completion)
-    return (
-        max(0, prompt_tokens_bound) * prompt
-        + max(0, output_tokens_bound) * completion
-        + pricing.request_picousd * flat_charges
-    )
-
-
-def _dearest(source: Pricing | PriceOverride) -> tuple[int, int]:
-    """The highest rate of each side."""
-    prompt, completion = source.prompt_picousd or 0, source.completion_picousd or 0
-    for rate in (
-        source.cache_read_picousd,
-        source.cache_write_picousd,
-        source.cache_write_1h_picousd,
-        source.input_audio_picousd,
-        source.input_image_picousd,
-    ):
-        if rate is not None and rate > prompt:
-            prompt = rate
-    for rate in (source.output_audio_picousd, source.output_image_picousd):
-        if rate is not None and rate > completion:
-            completion = rate
-    return prompt, completion
+    ways = max(0, prompt_tokens_bound) * prompt + max(0, output_tokens_bound) * completion
+    return ways + pricing.request_picousd * flat_charges
 
 
 def _rates(pricing: Pricing, *, prompt_tokens: int, at_utc: str) -> Pricing:

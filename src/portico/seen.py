@@ -128,8 +128,10 @@ class Seen:
         own_bytes = not mending and verbatim(self.dialect, surface, self.quirks, envelope)
         if rewrite is not None and own_bytes:
             return rewrite(self.body, head, envelope, usage, cost, metadata)
-        extra = {**(self.response.extra or {}), **metadata}
-        response = msgspec.structs.replace(self.response, usage=usage, extra=extra)
+        response = self.response
+        if metadata or usage is not response.usage:
+            extra = {**(response.extra or {}), **metadata}
+            response = msgspec.structs.replace(response, usage=usage, extra=extra)
         if mending:
             response = mended(response)
         return surface.encode_response(response, envelope, cost)

@@ -45,7 +45,7 @@ class Watch:
         self._cancelling = 0
 
     async def __aenter__(self) -> "Watch":
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._alarms.loop)
         first_s, total_s = self._first_s, self._deadlines.total_s
         within_s = min(self._pause_s if first_s is None else first_s, total_s)
         then = self._look if first_s is None else self._end_first
@@ -86,7 +86,7 @@ class Watch:
             self.held_up = True
             self._ends_s += self._pause_s
         self._seen = self.reads
-        left_s = self._ends_s - asyncio.get_running_loop().time()
+        left_s = self._ends_s - self._alarms.loop.time()
         if self._silent_s > self._deadlines.idle_s:
             self._end("fell silent in the middle of its answer")
         elif left_s <= 0:

@@ -21,7 +21,7 @@ def again(candidate=A):
 def budget_with(*under_way, **policy):
     budget = RetryBudget(RetryPolicy(**policy))
     for attempt in under_way:
-        budget.count(attempt, 1)
+        budget.under_way(attempt).__enter__()
     return budget
 
 

@@ -58,16 +58,16 @@ def settled(
 ) -> Generation:
     """A finished generation that cost `usd` (at least one token)."""
     tokens = round(usd / USD_PER_TOKEN)
-    draft = Generation(
-        id=reservation.generation_id,
-        key_hash=reservation.key_hash,
-        created_ms=now_ms,
-        model="acme/orca",
-        pricing=PRICE,
-        **{"finish_reason": "stop", **facts},
-    )
     generation, _ = close_generation(
-        draft,
+        {
+            "id": reservation.generation_id,
+            "key_hash": reservation.key_hash,
+            "created_ms": now_ms,
+            "model": "acme/orca",
+            "pricing": PRICE,
+            "finish_reason": "stop",
+            **facts,
+        },
         usage=Usage(input_tokens=tokens - 1, output_tokens=1),
         reservation=reservation,
     )

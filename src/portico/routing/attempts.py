@@ -88,7 +88,7 @@ def attempt_flow(
         The outcome of the last attempt, good or bad.
     """
     outcome = Outcome()
-    refusals = _Refusals()
+    refusals: _Refusals | None = None  # mostly there are none
     again = list(candidates)
     spent = 0
     for number in range(retries + 1):
@@ -96,7 +96,9 @@ def attempt_flow(
         round_, again = again, []
         for candidate in _admitted(round_, admits):
             endpoint = candidate.endpoint
-            if refusals.exclude(endpoint) or (number and not repeats(endpoint)):
+            if refusals is not None and refusals.exclude(endpoint):
+                continue
+            if number and not repeats(endpoint):
                 continue
             if spent == most:
                 return outcome
@@ -108,6 +110,7 @@ def attempt_flow(
             if _says_nothing_of_others(outcome.error):
                 continue
             if isinstance(outcome.error, UpstreamRejected | UpstreamEmpty):
+                refusals = refusals or _Refusals()
                 refusals.note(endpoint, outcome.error)
             elif _may_pass(outcome.error):
                 again.append(candidate)

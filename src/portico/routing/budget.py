@@ -43,7 +43,9 @@ class RetryBudget:
 
     def under_way(self, attempt: Attempt) -> "UnderWay":
         """Return a context: the attempt is counted until it is over, however it goes."""
-        return UnderWay(self, attempt)
+        endpoint = attempt.candidate.endpoint
+        counts = (self._attempts, self._repeats) if attempt.number else (self._attempts,)
+        return UnderWay(counts, (endpoint.model, endpoint.tag))
 
     def allows(self, endpoint: Endpoint) -> bool:
         """Whether the endpoint may be asked again now."""
@@ -51,25 +53,20 @@ class RetryBudget:
         most = max(self.policy.floor, self.policy.share * self._attempts.get(key, 0))
         return self._repeats.get(key, 0) < most
 
-    def count(self, attempt: Attempt, change: int) -> None:
-        """Add an attempt (1), or take it back (-1); `under_way` does both."""
-        key = (attempt.endpoint.model, attempt.endpoint.tag)
-        self._attempts[key] = self._attempts.get(key, 0) + change
-        if attempt.number:
-            self._repeats[key] = self._repeats.get(key, 0) + change
-
 
 class UnderWay:
     """An attempt while it is counted."""
 
-    __slots__ = ("_attempt", "_budget")
+    __slots__ = ("_counts", "_key")
 
-    def __init__(self, budget: RetryBudget, attempt: Attempt) -> None:
-        self._budget = budget
-        self._attempt = attempt
+    def __init__(self, counts: tuple[dict[EndpointKey, int], ...], key: EndpointKey) -> None:
+        self._counts = counts
+        self._key = key
 
     def __enter__(self) -> None:
-        self._budget.count(self._attempt, 1)
+        for count in self._counts:
+            count[self._key] = count.get(self._key, 0) + 1
 
     def __exit__(self, *failure: object) -> None:
-        self._budget.count(self._attempt, -1)
+        for count in self._counts:
+            count[self._key] -= 1

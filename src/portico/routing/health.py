@@ -61,6 +61,7 @@ class EndpointHealth(msgspec.Struct, frozen=True, kw_only=True):
         return not self.outage and self.breaker == "closed"
 
 
+_LONG_AGO_S = float("-inf")
 _UNKNOWN = EndpointHealth()
 _SLOT_S = 30.0
 _RECENT_SLOTS = 11  # five minutes, and what has begun
@@ -144,7 +145,8 @@ class HealthTracker:
 
     def record(self, candidate: Candidate, seen: Observation, now_s: float) -> None:
         """Take in the result of one attempt."""
-        state = self._state(candidate.endpoint)
+        endpoint = candidate.endpoint
+        state = self._states.get((endpoint.model, endpoint.tag)) or self._state(endpoint)
         if seen.fault is None and state.calm(now_s):  # nearly always
             state.take(seen, candidate.credential, now_s)
             return
@@ -210,16 +212,16 @@ class _State:
         self._tools = Counts(slot_s=1800.0, slots=48)
 
     def take(self, seen: Observation, credential: str | None, now_s: float) -> None:
+        good = seen.fault is None
         if seen.fault in {"limited", "key"}:  # of this key, and no failure of the endpoint
             usual_s = self._policy.usual_wait_s
             usual_s = self._policy.ejection_s if seen.fault == "key" else usual_s
             self._wait(credential, now_s, seen.wait_s or usual_s)
             return
-        if seen.fault is not None and seen.wait_s is not None:
+        if not good and seen.wait_s is not None:
             self._wait(credential, now_s, seen.wait_s)
         if credential not in self._wait_until_s:
-            self._wait_until_s[credential] = float("-inf")
-        good = seen.fault is None
+            self._wait_until_s[credential] = _LONG_AGO_S
         self._recent.add(now_s, good=good)
         self._count_long(now_s, good=good)
         if seen.latency_s is not None:
@@ -261,7 +263,7 @@ class _State:
     def _recover(self, now_s: float) -> None:
         """A good answer closes the breaker; past openings are forgotten after the ramp."""
         self._in_a_row = 0
-        self._open_until_s = self._probe_until_s = float("-inf")
+        self._open_until_s = self._probe_until_s = _LONG_AGO_S
         if not self._openings:
             return
         if self._ramp_from_s is None:
@@ -288,7 +290,7 @@ class _State:
         self._in_a_row = 0
 
     def _waits_until_s(self, credential: str | None) -> float:
-        return self._wait_until_s.get(credential, float("-inf"))
+        return self._wait_until_s.get(credential, _LONG_AGO_S)
 
     def admits(self, credential: str | None, now_s: float) -> bool:
         breaker = self._breaker(now_s)

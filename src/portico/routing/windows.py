@@ -8,25 +8,34 @@ from math import exp, log
 
 _LOWEST, _HIGHEST = 1e-4, 1e5
 _BUCKETS = 240  # a bucket is 9 % wide: half of that is how exact a percentile is
+_MOST_FRESH = 1_000
 _LOG_LOWEST = log(_LOWEST)
 _STEP = (log(_HIGHEST) - _LOG_LOWEST) / _BUCKETS
 
 
 class _Slots:
-    """Which slot a moment falls in; slots that have expired are cleared on the way."""
+    """Which slot a moment falls in; slots that have expired are cleared on the way.
+
+    `begins_s` and `ends_s` are the bounds of the latest one, `current` its place.
+    """
 
     def __init__(self, *, slot_s: float, slots: int, clear: Callable[[int], None]) -> None:
+        self.begins_s = self.ends_s = float("-inf")
+        self.current = 0
         self._clear = clear
         self._slot_s = slot_s
         self._slots = slots
         self._last = -1
 
     def at(self, now_s: float) -> int:
+        if self.begins_s <= now_s < self.ends_s:
+            return self.current
         number = int(now_s // self._slot_s)
         if number > self._last:
             for expired in range(max(self._last + 1, number - self._slots + 1), number + 1):
                 self._clear(expired % self._slots)
-            self._last = number
+            self._last, self.current = number, number % self._slots
+            self.begins_s, self.ends_s = number * self._slot_s, (number + 1) * self._slot_s
         return number % self._slots
 
 
@@ -40,8 +49,9 @@ class Counts:
 
     def add(self, now_s: float, *, good: bool, times: int = 1) -> None:
         """Count a result, or several alike."""
-        slot = self._slots.at(now_s)
-        (self._good if good else self._bad)[slot] += times
+        slots = self._slots
+        place = slots.current if slots.begins_s <= now_s < slots.ends_s else slots.at(now_s)
+        (self._good if good else self._bad)[place] += times
 
     def totals(self, now_s: float) -> tuple[int, int]:
         """Good and bad ones in the window."""
@@ -63,13 +73,25 @@ class Histogram:
     def __init__(self, *, slot_s: float, slots: int) -> None:
         self._slots = _Slots(slot_s=slot_s, slots=slots, clear=self._clear)
         self._counts: list[dict[int, int]] = [{} for _ in range(slots)]
+        self._fresh: list[float] = []  # of the current slot, not yet in its buckets
 
     def add(self, now_s: float, value: float) -> None:
         """Take in one measurement; what is out of range counts as the nearest bound."""
-        slot = self._counts[self._slots.at(now_s)]
-        place = (log(value) - _LOG_LOWEST) / _STEP if value > _LOWEST else 0
-        bucket = min(int(place), _BUCKETS - 1)
+        slots, fresh = self._slots, self._fresh
+        if slots.begins_s <= now_s < slots.ends_s and len(fresh) < _MOST_FRESH:
+            fresh.append(value)
+            return
+        self._sort_in()
+        slot = self._counts[slots.at(now_s)]
+        bucket = _bucket(value)
         slot[bucket] = slot.get(bucket, 0) + 1
+
+    def _sort_in(self) -> None:
+        if self._fresh:
+            slot = self._counts[self._slots.current]
+            for bucket in map(_bucket, self._fresh):
+                slot[bucket] = slot.get(bucket, 0) + 1
+            self._fresh.clear()
 
     def total(self, now_s: float, *, latest: int | None = None) -> int:
         """How many measurements there are in the window, or in its `latest` slots."""
@@ -99,6 +121,7 @@ class Histogram:
 
     def _since(self, now_s: float, latest: int | None) -> list[dict[int, int]]:
         """The slots to look at, the newest among them."""
+        self._sort_in()
         newest = self._slots.at(now_s)
         if latest is None:
             return self._counts
@@ -106,3 +129,8 @@ class Histogram:
 
     def _clear(self, slot: int) -> None:
         self._counts[slot] = {}
+
+
+def _bucket(value: float) -> int:
+    place = (log(value) - _LOG_LOWEST) / _STEP if value > _LOWEST else 0
+    return min(int(place), _BUCKETS - 1)

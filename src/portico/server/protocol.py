@@ -61,6 +61,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._reading: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._head_done = False
+        self._read_bytes = 0
+        self._earlier_bytes = -1
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
@@ -111,9 +113,12 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse; then a deadline runs only while a request is incomplete."""
         self._idle_since_s = None
+        self._read_bytes = len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserError:
+            if not self._head_done:
+                self._check_unfinished_head()
+        except (httptools.HttpParserError, _Refused):
             self.send_400_response("")
         except httptools.HttpParserUpgrade:
             self.logger.debug("a request to upgrade was answered as it is")
@@ -135,7 +140,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.headers = []
         self.scope = cast(HTTPScope, {**self._connection_scope, "headers": self.headers})
         self._head_done = False
-        self._head_bytes = 0
+        self._earlier_bytes = -1
 
     def on_url(self, url: bytes) -> None:
         """Parser callback: part of the target."""
@@ -146,18 +151,37 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Parser callback: one header."""
         headers = self.headers
-        self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > self.max_header_bytes or len(headers) >= self.max_headers:
-            self._refuse(
-                431,
-                f"The headers exceed {self.max_header_bytes} bytes or {self.max_headers} lines.",
-            )
         headers.append((name.lower(), value))
+        if len(headers) > self.max_headers:
+            self._refuse_size()
+
+    def _check_unfinished_head(self) -> None:
+        """A head that comes in several reads; what its first one began with may not be its own."""
+        if self._earlier_bytes < 0:
+            self._earlier_bytes = 0
+        else:
+            self._earlier_bytes += self._read_bytes
+        if self._earlier_bytes > self.max_header_bytes + self.max_url_bytes:
+            self._refuse_size()
+
+    def _check_size(self) -> None:
+        """Add up a head, if it could be too long."""
+        if self._earlier_bytes + self._read_bytes <= self.max_header_bytes:
+            return
+        size_bytes = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size_bytes > self.max_header_bytes:
+            self._refuse_size()
+
+    def _refuse_size(self) -> None:
+        self._refuse(
+            431, f"The headers exceed {self.max_header_bytes} bytes or {self.max_headers} lines."
+        )
 
     def on_headers_complete(self) -> None:
         """Parser callback: the head is there, and is checked before anybody acts on it."""
         self._head_done = True
         self._stop_clock()
+        self._check_size()
         version = self.parser.get_http_version()
         names = [name for name, _ in self.headers]
         if b"expect" in names:
@@ -170,14 +194,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(400, "HTTP/1.0 has no Transfer-Encoding.")
         self._complete_scope(version)
         exchange = Exchange(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
+            self.scope,
+            self.transport,
+            self.flow,
             logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
             default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
             keep_alive=version != "1.0" and self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
@@ -188,6 +209,16 @@ class GuardedProtocol(HttpToolsProtocol):
         else:  # pipelined: its turn comes when the earlier one is answered
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
+
+    def on_body(self, body: bytes) -> None:
+        """Parser callback: part of the body."""
+        if not self.cycle.response_complete:
+            cast(Exchange, self.cycle).take(body)
+
+    def on_message_complete(self) -> None:
+        """Parser callback: the end of the body."""
+        if not self.cycle.response_complete:
+            cast(Exchange, self.cycle).end_body()
 
     def on_response_complete(self) -> None:
         """Start the next request that is waiting; without one, the connection is idle."""

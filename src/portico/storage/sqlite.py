@@ -88,7 +88,7 @@ class SqliteStore:
         Raises:
             StorageUnavailable: the database cannot be read.
         """
-        now_s = asyncio.get_running_loop().time()
+        now_s = (self._loop or self._running_loop()).time()
         known = self._keys.get(key_hash)
         if known is not None and now_s - known[0] < _KEY_FRESH_S:
             return known[1]
@@ -164,7 +164,7 @@ class SqliteStore:
             KeyLimitExceeded: it does not fit the key's limit.
             StorageUnavailable: not written within two seconds.
         """
-        loop = asyncio.get_running_loop()
+        loop = self._loop or self._running_loop()
         operation = Reserve(loop.create_future(), loop.time(), hold)
         return cast(Reservation, await self._submit(loop, operation))
 
@@ -190,7 +190,7 @@ class SqliteStore:
             reservation.key_hash,
         ):
             raise ValueError(f"{generation.id} is not what {reservation.generation_id} is held for")
-        loop = asyncio.get_running_loop()
+        loop = self._loop or self._running_loop()
         await self._submit(
             loop, Settle(loop.create_future(), loop.time(), generation, tuple(attempts))
         )
@@ -201,7 +201,7 @@ class SqliteStore:
         Raises:
             StorageUnavailable: not written within two seconds.
         """
-        loop = asyncio.get_running_loop()
+        loop = self._loop or self._running_loop()
         operation = CreateKey(loop.create_future(), loop.time(), key)
         return cast(ApiKey, await self._submit(loop, operation))
 
@@ -211,7 +211,7 @@ class SqliteStore:
         Raises:
             StorageUnavailable: not written within two seconds.
         """
-        loop = asyncio.get_running_loop()
+        loop = self._loop or self._running_loop()
         operation = SetDisabled(loop.create_future(), loop.time(), key_hash, disabled=disabled)
         key = cast(ApiKey | None, await self._submit(loop, operation))
         self._keys.pop(key_hash, None)
@@ -234,13 +234,17 @@ class SqliteStore:
             _log.error("%d charges were lost: the ledger stayed shut", self._writer.unwritten)
             raise _unavailable()
 
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        """Noted once: asking asyncio for it costs a system call."""
+        self._loop = asyncio.get_running_loop()
+        return self._loop
+
     def _submit(
         self, loop: asyncio.AbstractEventLoop, operation: Operation
     ) -> "asyncio.Future[Any]":
         """Queue for the next flush: what one turn of the loop asks for travels together."""
         if self._closed:
             raise _unavailable()
-        self._loop = loop
         if not self._outbox:
             loop.call_soon(self._flush)
         if not self._waiting:

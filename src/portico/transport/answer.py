@@ -69,7 +69,10 @@ class Headers(Mapping[str, str]):
 
 
 class Answer:
-    """An `UpstreamResponse`, and the iterator over its body. Filled by its connection."""
+    """An `UpstreamResponse`, and the iterator over its body. Filled by its connection.
+
+    `encoding` is the Content-Encoding of the body, if it has one.
+    """
 
     __slots__ = (
         "_connection",
@@ -81,6 +84,7 @@ class Answer:
         "_ready",
         "_unread",
         "_waiter",
+        "encoding",
         "headers",
         "stale",
         "status",
@@ -89,6 +93,7 @@ class Answer:
     def __init__(self, connection: Source, loop: asyncio.AbstractEventLoop) -> None:
         self.status = 0
         self.headers: Mapping[str, str] = {}
+        self.encoding: str | None = None
         self.stale = False  # closed before it said anything
         self._connection: Source | None = connection
         self._loop = loop
@@ -110,9 +115,8 @@ class Answer:
             if self._error is not None:
                 raise self._error
             await self._wait()
-        if "content-encoding" in self.headers:
-            encoding = self.headers["content-encoding"]
-            self._inflater = _inflater(encoding)
+        if self.encoding is not None:
+            self._inflater = _inflater(self.encoding)
 
     def chunks(self) -> "Answer":
         """See `UpstreamResponse.chunks`. There is one body: iterating again goes on."""

@@ -33,7 +33,7 @@ _NO_BODY_EXPECTED = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 class _Target(msgspec.Struct, frozen=True, kw_only=True):
     """A URL taken apart: `line` goes behind the method, `host` is a whole header line.
 
-    `heads` keeps the header lines written last, by the identity of the headers they are of:
+    `heads` keeps the heads written last, by the identity of the headers that they have:
     most requests to one URL carry the very same ones.
     """
 
@@ -41,7 +41,7 @@ class _Target(msgspec.Struct, frozen=True, kw_only=True):
     line: str
     host: str
     authorization: str = ""
-    heads: dict[int, tuple[RequestHeaders, str]] = {}
+    heads: dict[int, tuple[RequestHeaders, str, bytes]] = {}
 
 
 class Http1Transport:
@@ -212,22 +212,25 @@ def _message(request: UpstreamRequest, target: _Target) -> bytes:
     Raises:
         UpstreamUnavailable: something in the head would break out of its line.
     """
-    headers, body = request.headers, request.body
+    method, headers, body = request.method, request.headers, request.body
     known = target.heads.get(id(headers))
-    if known is not None and known[0] is headers:
-        lines = known[1]
+    if known is not None and known[0] is headers and known[1] == method:
+        head = known[2]
     else:
-        lines = _header_lines(headers, target)
+        head = _unframed_head(method, headers, target)
         if len(target.heads) >= _HEADS:
             target.heads.clear()
-        target.heads[id(headers)] = headers, lines
-    if not request.method.isalpha():
+        target.heads[id(headers)] = headers, method, head
+    if body or method not in _NO_BODY_EXPECTED:
+        return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+    return head + b"\r\n"
+
+
+def _unframed_head(method: str, headers: RequestHeaders, target: _Target) -> bytes:
+    if not method.isalpha():
         raise UpstreamUnavailable("The method of the request to the provider is not valid.")
-    head = f"{request.method}{target.line}{lines}"
-    if body or request.method not in _NO_BODY_EXPECTED:
-        head = f"{head}Content-Length: {len(body)}\r\n"
     try:
-        return b"".join((head.encode(), b"\r\n", body))
+        return f"{method}{target.line}{_header_lines(headers, target)}".encode()
     except UnicodeEncodeError as error:
         raise UpstreamUnavailable("The request to the provider cannot be written.") from error
 

@@ -184,6 +184,9 @@ class Connection(asyncio.Protocol):
             raise _Stop
         answer = self._answer
         if answer is not None:
+            encoding = find(self._lines, b"content-encoding")
+            if encoding is not None:
+                answer.encoding = encoding.decode("latin-1")
             answer.headers = Headers(self._lines)
             answer.status = status
         self._complete = self._bodiless

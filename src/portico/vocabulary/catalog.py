@@ -5,6 +5,7 @@ tokens is 150_000. A rate of None is "not priced apart": the more general rate
 applies. A missing `Pricing` is "price unknown" and is never read as free.
 """
 
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -40,7 +41,25 @@ class PriceOverride(msgspec.Struct, frozen=True, kw_only=True):
     output_image_picousd: int | None = None
 
 
-class Pricing(msgspec.Struct, frozen=True, kw_only=True):
+def dearest_picousd(source: "Pricing | PriceOverride") -> tuple[int, int]:
+    """Return the highest rate of each side: what goes in, what comes out."""
+    ways_in = (
+        source.prompt_picousd,
+        source.cache_read_picousd,
+        source.cache_write_picousd,
+        source.cache_write_1h_picousd,
+        source.input_audio_picousd,
+        source.input_image_picousd,
+    )
+    ways_out = (
+        source.completion_picousd,
+        source.output_audio_picousd,
+        source.output_image_picousd,
+    )
+    return max(rate or 0 for rate in ways_in), max(rate or 0 for rate in ways_out)
+
+
+class Pricing(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What one endpoint bills, in pico-dollars per token; `request_picousd` per request.
 
     Two kinds of models have a price in another unit, as OpenRouter's catalogue writes it: a
@@ -59,6 +78,11 @@ class Pricing(msgspec.Struct, frozen=True, kw_only=True):
     output_image_picousd: int | None = None
     request_picousd: int = 0
     overrides: tuple[PriceOverride, ...] = ()
+
+    @cached_property
+    def dearest_picousd(self) -> tuple[int, int]:
+        """The highest rate of each side, overrides left out."""
+        return dearest_picousd(self)
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

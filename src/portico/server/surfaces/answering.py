@@ -13,6 +13,14 @@ from portico.routing.credentials import parse_request_keys
 from portico.server.asgi import AsgiReply, read_body, until_disconnect
 from portico.server.request import Request, Site
 
+_SAID = frozenset(
+    {
+        b"http-referer", b"referer", b"x-openrouter-title", b"x-title", b"x-session-id",
+        b"x-provider-api-keys", b"x-openrouter-metadata", b"x-openrouter-experimental-metadata",
+    }
+)  # fmt: skip
+"""Headers that say something beside `user-agent`: most clients send none."""
+
 
 async def answer(
     site: Site,
@@ -60,6 +68,9 @@ def call_of(
     session_header: bytes = b"x-session-id",
 ) -> Call:
     """The request as the gateway takes it; see `answer`."""
+    headers = request.headers
+    if not forwarded and _SAID.isdisjoint(headers) and session_header not in headers:
+        return Call(principal=request.who(), body=body, user_agent=request.header(b"user-agent"))
     return Call(
         principal=request.who(),
         body=body,
