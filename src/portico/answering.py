@@ -14,7 +14,7 @@ from portico.delivery import Delivery
 from portico.dialects import Dialect, Envelope, relay_between
 from portico.errors import GatewayError, StorageUnavailable, StreamBroken, UpstreamError
 from portico.jsonio import JsonObject
-from portico.pieces import failure, read_last, read_piece, requests_of
+from portico.pieces import failure, merged, read_piece, read_whole, requests_of
 from portico.planning import Planned
 from portico.ports import UpstreamResponse
 from portico.requesting import exchange_key, guard_secrets
@@ -154,7 +154,7 @@ class Answering:
         seen = self._seen = Seen(attempt.candidate, self._surface, resources)
         try:
             first_s = self._waiting.first_s(endpoint, seen.started_s)
-            async with Watch(resources.deadlines, resources.alarms, first_s=first_s) as watch:
+            with Watch(resources.deadlines, resources.alarms, first_s=first_s) as watch:
                 await self._exchange(seen, watch, delivery)
         except UpstreamError as error:
             error.metadata.setdefault("provider_name", access.name)
@@ -247,8 +247,8 @@ class Answering:
         watch.sending = False
 
     async def _whole(self, answer: UpstreamResponse, seen: Seen, watch: Watch) -> None:
-        limit_bytes = self._resources.options.max_response_bytes
-        seen.body = await read_last(answer, seen, self._surface, watch, limit_bytes)
+        body = await read_whole(answer, watch, self._resources.options.max_response_bytes)
+        seen.body = merged(body, seen, self._surface)
         seen.response = seen.dialect.decode_response(seen.body, seen.quirks)
         seen.first_token_s = self._resources.clock_s()
 

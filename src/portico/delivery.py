@@ -92,14 +92,14 @@ class Delivery:
         """Send part of a stream, the head before it if need be."""
         self._sent += 1
         if not self.began:
-            await self._begin()
+            await self._reply.head(200, self._opening())
         await self._reply.body(data, more=True)
 
     async def finish(self, data: bytes) -> None:
         """Send the rest of a good answer."""
         self.close()
         if not self.began:
-            await self._begin(length=None if self._stream else len(data))
+            await self._reply.head(200, self._opening(None if self._stream else len(data)))
         await self._reply.body(data, more=False)
 
     def whole(self) -> bool:
@@ -124,13 +124,13 @@ class Delivery:
         if self._beats is not None:
             self._beats.cancel()
 
-    async def _begin(self, *, length: int | None = None) -> None:
+    def _opening(self, length: int | None = None) -> Headers:
+        """The headers of a good answer, which begins with that."""
         self.began = True
         kind = EVENT_STREAM if self._stream else ((b"content-type", self._media_type),)
-        head = [*self._headers, *kind]
-        if length is not None:
-            head.append((b"content-length", b"%d" % length))
-        await self._reply.head(200, head)
+        if length is None:
+            return [*self._headers, *kind]
+        return [*self._headers, *kind, (b"content-length", b"%d" % length)]
 
     def _start_beats(self) -> None:
         self._beats = spawn(self._beat(), name="keep-alive")
@@ -139,7 +139,7 @@ class Delivery:
         """Fill silences until cancelled. Whole writes only, so nothing is torn apart."""
         if not self._every_s:
             if not self.began:
-                await self._begin()
+                await self._reply.head(200, self._opening())
             return
         seen, silent_s = self._sent, 0.0
         while True:
@@ -147,7 +147,7 @@ class Delivery:
                 seen, silent_s = self._sent, 0.0
             else:
                 if not self.began:
-                    await self._begin()
+                    await self._reply.head(200, self._opening())
                 sign = self._filler
                 if self._write_pulse is not None and silent_s >= self._pulse_s:
                     sign, silent_s = self._write_pulse(), 0.0

@@ -14,6 +14,7 @@ PREFIX = "sk-or-v1-"
 ENTROPY_BYTES = 28
 
 _LENGTH = len(PREFIX) + 64
+_RANDOM = slice(len(PREFIX), -8)
 
 
 def make_key(entropy: bytes) -> str:
@@ -32,7 +33,7 @@ def is_well_formed(secret: str) -> bool:
     """Whether prefix, length and checksum are right; says nothing of existence."""
     if len(secret) != _LENGTH or not secret.startswith(PREFIX):
         return False
-    return _checksum(secret[len(PREFIX) : -8]) == secret[-8:]
+    return _checksum(secret[_RANDOM]) == secret[-8:]
 
 
 def hash_key(secret: str) -> str:

@@ -45,15 +45,12 @@ async def read_piece(answer: UpstreamResponse, seen: Seen, watch: Watch, limit_b
     seen.pieces.append(restated(await read_whole(answer, watch, limit_bytes), seen.quirks))
 
 
-async def read_last(
-    answer: UpstreamResponse, seen: Seen, surface: Dialect, watch: Watch, limit_bytes: int
-) -> bytes:
-    """One body of what the provider gives for the last piece and of those before it.
+def merged(body: bytes, seen: Seen, surface: Dialect) -> bytes:
+    """Return one body of what the provider gave for the last piece and for those before it.
 
     Raises:
-        UpstreamError: it fails, or cannot be read.
+        UpstreamError: it cannot be read.
     """
-    body = await read_whole(answer, watch, limit_bytes)
     side, most = surface.side, seen.quirks.most_inputs
     if side is None:
         return body

@@ -44,7 +44,7 @@ class Watch:
         self._why = ""
         self._cancelling = 0
 
-    async def __aenter__(self) -> "Watch":
+    def __enter__(self) -> "Watch":
         self._task = asyncio.current_task(self._alarms.loop)
         first_s, total_s = self._first_s, self._deadlines.total_s
         within_s = min(self._pause_s if first_s is None else first_s, total_s)
@@ -53,7 +53,7 @@ class Watch:
         self._ends_s = self._alarm.due_s - within_s + total_s
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,

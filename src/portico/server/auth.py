@@ -18,8 +18,8 @@ def presented_key(headers: Mapping[bytes, bytes]) -> str:
         InvalidKey: there is none.
     """
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() == b"bearer" and token.strip():
-        return token.strip().decode("latin-1")
+    if scheme.lower() == b"bearer" and (token := token.strip()):
+        return token.decode("latin-1")
     if key := headers.get(b"x-api-key", b"").strip():
         return key.decode("latin-1")
     raise InvalidKey("Missing Authentication header. Send `Authorization: Bearer <key>`.")

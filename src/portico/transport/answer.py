@@ -106,17 +106,21 @@ class Answer:
         self._done = False
 
     async def head(self) -> None:
-        """Wait for status and headers.
+        """Wait for status and headers; where they are not waited for to the end, leave.
 
         Raises:
             UpstreamUnavailable: they did not come, or cannot be understood.
         """
-        while not self.status:
-            if self._error is not None:
-                raise self._error
-            await self._wait()
-        if self.encoding is not None:
-            self._inflater = _inflater(self.encoding)
+        try:
+            while not self.status:
+                if self._error is not None:
+                    raise self._error
+                await self._wait()
+            if self.encoding is not None:
+                self._inflater = _inflater(self.encoding)
+        except BaseException:
+            self.leave()
+            raise
 
     def chunks(self) -> "Answer":
         """See `UpstreamResponse.chunks`. There is one body: iterating again goes on."""

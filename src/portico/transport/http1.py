@@ -77,7 +77,7 @@ class Http1Transport:
         if connection is not None:
             answer = connection.send(message, bodiless=bodiless)
             try:
-                await _head(answer)
+                await answer.head()
             except UpstreamUnavailable:
                 if not answer.stale:
                     raise
@@ -85,7 +85,7 @@ class Http1Transport:
                 return answer
         connection = await self._connect(target.origin, request.connect_within_s)
         answer = connection.send(message, bodiless=bodiless)
-        await _head(answer)
+        await answer.head()
         return answer
 
     def _target(self, url: str) -> _Target:
@@ -160,14 +160,6 @@ class _Exchange:
     ) -> None:
         if self._answer is not None:
             self._answer.leave()
-
-
-async def _head(answer: Answer) -> None:
-    try:
-        await answer.head()
-    except BaseException:
-        answer.leave()
-        raise
 
 
 def _parse(url: str) -> _Target:

@@ -214,7 +214,7 @@ def upstream_body(
     """
     fields = dict(head.fields)
     fields["model"] = raw(model)
-    if quirks.reasoning_field != "reasoning":
+    if ("tools" in fields or "plugins" in fields) and quirks.reasoning_field != "reasoning":
         _check_served(fields, supported)
     if "messages" not in fields or bytes(fields["messages"]) == b"null":
         fields["messages"] = _prompt_as_message(fields["prompt"])

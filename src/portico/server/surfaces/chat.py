@@ -1,5 +1,7 @@
 """`POST /chat/completions`: the gateway's first surface."""
 
+from collections.abc import Awaitable
+
 from portico.dialects import DIALECTS, Dialect
 from portico.dialects.openai_completions import DIALECT as COMPLETIONS
 from portico.server.asgi import AsgiReply
@@ -9,9 +11,9 @@ from portico.server.surfaces.answering import answer
 _DIALECT = DIALECTS["openai_chat"]
 
 
-async def chat(site: Site, request: Request, reply: AsgiReply) -> None:
+def chat(site: Site, request: Request, reply: AsgiReply) -> Awaitable[None]:
     """Answer a conversation, as JSON or as a stream; a `prompt` in its place as `/completions`."""
-    await answer(site, request, reply, _DIALECT, asked_in=_asked_in)
+    return answer(site, request, reply, _DIALECT, asked_in=_asked_in)
 
 
 def _asked_in(body: bytes) -> Dialect:
