@@ -33,6 +33,8 @@ from portico.vocabulary import (
 )
 from portico.watch import Waiting, Watch
 
+_ANSWERED = Outcome(committed=True)
+
 
 class Answering:
     """Owns what happens to one request after it was planned.
@@ -168,11 +170,12 @@ class Answering:
         except asyncio.CancelledError:
             self._attempts.append(seen.record(len(self._attempts), "cancelled"))
             raise
-        return Outcome(committed=True)
+        return _ANSWERED
 
     async def _exchange(self, seen: Seen, watch: Watch, delivery: Delivery) -> None:
         """Send the request, relay the answer, settle, and send the end."""
-        await exchange_key(seen, self._call, self._resources.tokens, self._held())
+        if seen.access.scheme.exchange is not None:
+            await exchange_key(seen, self._call, self._resources.tokens, self._held())
         options, transport = self._resources.options, self._resources.transport
         *first, last = requests_of(seen, self._head, self._surface, self._call, options)
         for request in first:

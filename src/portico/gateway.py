@@ -51,6 +51,7 @@ class Gateway:
         self.resources = resources
         self._names = resources.names
         self._ids = GenerationIds()
+        self._lost: dict[str, Drops] = {}
         self.planner = Planner(snapshot, self._names, rng, rules)
 
     @property
@@ -86,10 +87,12 @@ class Gateway:
         )
 
     def _drops(self, surface: Dialect) -> Drops:
-        providers = self.resources.providers
-        return lambda head, endpoint: lost_on_the_way(
-            surface, access_to(providers, endpoint), head, endpoint
-        )
+        known = self._lost.get(surface.name)
+        if known is None:
+            known = self._lost[surface.name] = lambda head, endpoint: lost_on_the_way(
+                surface, access_to(self.resources.providers, endpoint), head, endpoint
+            )
+        return known
 
     async def chat(self, call: Call, surface: Dialect, reply: Reply) -> None:
         """Answer one request in the surface's dialect.

@@ -376,7 +376,10 @@ def _sticky(
     """The conversation and what it is remembered under; None where staying would gain nothing."""
     if needs.preferences.order is not None:
         return None
-    if not any(target.facts.sticks or target.strategy == "auto" for target in targets):
+    for target in targets:
+        if target.facts.sticks or target.strategy == "auto":
+            break
+    else:
         return None
     conversation = conversation_of(
         named=(head.session_id, caller.session_id, _text(head, "prompt_cache_key")),

@@ -7,7 +7,7 @@ made to (digits, emoji): the charge is always the upstream's own count, and
 what it exceeds the hold by is recorded as an overrun.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 IMAGE_TOKENS = 5_000
 """One image, as large as providers accept it; the dearest common tiling stays below."""
@@ -42,7 +42,7 @@ def text_tokens_bound(text: bytes) -> int:
     return _raised(_quarters(text))
 
 
-def prompt_tokens_bound(body: bytes, media: Iterable[tuple[str, int]] = ()) -> int:
+def prompt_tokens_bound(body: bytes, media: Collection[tuple[str, int]] = ()) -> int:
     """Return an upper bound on the prompt tokens of one request.
 
     Args:
@@ -51,6 +51,8 @@ def prompt_tokens_bound(body: bytes, media: Iterable[tuple[str, int]] = ()) -> i
         media: modality and size in `body` of each image, file, sound and video.
             They are charged by kind, not as the text that their base64 looks like.
     """
+    if not media:
+        return _raised(max(1, _quarters(body)))
     media_bytes, media_tokens = _media(media)
     # Base64 is ASCII: a quarter of a token per byte has been counted for it.
     return _raised(max(1, _quarters(body) - media_bytes)) + media_tokens

@@ -53,6 +53,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return self.error is None or self.committed or self.give_up
 
 
+_NOTHING_TRIED = Outcome()
+
+
 def _always(_: object) -> bool:
     return True
 
@@ -87,7 +90,7 @@ def attempt_flow(
     Returns:
         The outcome of the last attempt, good or bad.
     """
-    outcome = Outcome()
+    outcome = _NOTHING_TRIED
     refusals: _Refusals | None = None  # mostly there are none
     again = list(candidates)
     spent = 0

@@ -64,7 +64,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     there is a choice, and a cache that is worth going back to.
     `least_context_tokens` and `least_output_tokens` are the smallest known bounds,
     `common_inputs` what all take whose input is known, `common_parameters` what
-    all are known to take, `highest` the highest rate by field of `Pricing`.
+    all are known to take, `common_outputs` what all give, `highest` the highest rate by field of `Pricing`.
     """
 
     endpoints: tuple[EndpointFacts, ...]
@@ -82,6 +82,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     common_inputs: frozenset[str] | None
     common_parameters: frozenset[str]
     outputs: frozenset[frozenset[str]]
+    common_outputs: frozenset[str]
     highest: dict[str, int]
     sticks: bool
 
@@ -115,6 +116,7 @@ def facts_of(model: Model, provider_names: Mapping[str, str]) -> ModelFacts:
         common_inputs=frozenset.intersection(*inputs) if inputs else None,
         common_parameters=_common(e.supported_parameters for e in endpoints),
         outputs=frozenset(e.output_modalities for e in endpoints),
+        common_outputs=_common(e.output_modalities for e in endpoints),
         highest={
             field: max((getattr(e.pricing, field) or 0 for e in endpoints if e.pricing), default=0)
             for field in (

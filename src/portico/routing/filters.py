@@ -419,7 +419,7 @@ def _plainly_able(needs: Needs, conditions: Conditions, target: Target) -> bool:
         and output <= facts.least_output_tokens
         and (facts.common_inputs is None or needs.input_modalities <= facts.common_inputs)
         and ("tools" not in needs.parameters or "tools" in facts.common_parameters)
-        and not any(needs.output_modalities.isdisjoint(given) for given in facts.outputs)
+        and not facts.common_outputs.isdisjoint(needs.output_modalities)
     )
 
 

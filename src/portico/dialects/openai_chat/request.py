@@ -148,7 +148,9 @@ def read_head(body: bytes) -> RequestHead:
         typed.max_completion_tokens if typed.max_completion_tokens is not None else typed.max_tokens
     )
     return RequestHead(
-        models=asked_models([*([typed.model] if typed.model else []), *(typed.models or [])]),
+        models=(typed.model,)
+        if typed.model and not typed.models
+        else asked_models([*([typed.model] if typed.model else []), *(typed.models or [])]),
         stream=bool(typed.stream),
         fields=fields,
         prompt_bytes=prompt_bytes(fields, _PROMPT_FIELDS),
@@ -168,14 +170,18 @@ def read_head(body: bytes) -> RequestHead:
 def _check(body: _Body) -> None:
     if not body.messages and not body.prompt:
         raise InvalidRequest("messages: at least one message is required")
-    check_output_cap("max_tokens", body.max_tokens)
-    check_output_cap("max_completion_tokens", body.max_completion_tokens)
+    if body.max_tokens is not None:
+        check_output_cap("max_tokens", body.max_tokens)
+    if body.max_completion_tokens is not None:
+        check_output_cap("max_completion_tokens", body.max_completion_tokens)
     if body.models is not None and len(body.models) > 10:
         raise InvalidRequest("models: at most 10 models can be named")
-    check_session_id(body.session_id)
+    if body.session_id is not None:
+        check_session_id(body.session_id)
     if body.metadata:
         check_metadata(body.metadata)
-    check_preset(body.preset)
+    if body.preset is not None:
+        check_preset(body.preset)
     wish = body.reasoning.effort if body.reasoning else None
     if wish and body.reasoning_effort and wish != body.reasoning_effort:
         raise InvalidRequest("reasoning_effort: differs from reasoning.effort; send one of them")
