@@ -136,6 +136,7 @@ class Planner:
             suggest=lambda name: suggestions(self.snapshot, name),
         )
         self._health: tuple[HealthSnapshot, HealthView] = (_NOTHING_MEASURED, HealthView())
+        self._usual = Conditions()  # of a view that is nobody's
 
     @property
     def snapshot(self) -> CatalogSnapshot:
@@ -184,17 +185,9 @@ class Planner:
             RoutingError: a name means nothing here.
         """
         needs = needs_of(head, self._parsed)
-        rules = self.rules
-        conditions = Conditions(
-            health=self._view(health),
-            credentials=self._credentials(caller, user=head.user),
-            restrictions=(*rules.restrictions, *caller.guardrails),
-            ignore_unsupported_tools=rules.ignore_unsupported_tools,
-            auto_exacto=rules.auto_exacto,
-            drops=partial(drops, head)
-            if drops is not None and needs.preferences.require_parameters
-            else None,
-        )
+        conditions = self._conditions(self._view(health), caller, user=head.user)
+        if drops is not None and needs.preferences.require_parameters:
+            conditions = msgspec.structs.replace(conditions, drops=partial(drops, head))
         targets = self._targets(head, needs, conditions)
         if targets[0].variant.thinking:
             head = _thinking(head)
@@ -296,6 +289,23 @@ class Planner:
             pinned=_last_model(_raw(head, "messages")) if wish.pin_model else None,
         )
         return targets_of(head.models, self._directory, self._names, asking, self._rng)
+
+    def _conditions(self, view: HealthView, caller: Caller, *, user: str | None) -> Conditions:
+        """For most callers they are the same until the health changes."""
+        rules = self.rules
+        special = rules.credentials or caller.brought or caller.guardrails
+        if not special and self._usual.health is view:
+            return self._usual
+        conditions = Conditions(
+            health=view,
+            credentials=self._credentials(caller, user=user),
+            restrictions=(*rules.restrictions, *caller.guardrails),
+            ignore_unsupported_tools=rules.ignore_unsupported_tools,
+            auto_exacto=rules.auto_exacto,
+        )
+        if not special:
+            self._usual = conditions
+        return conditions
 
     def _credentials(
         self, caller: Caller, *, user: str | None

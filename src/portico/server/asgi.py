@@ -1,7 +1,8 @@
 """The ASGI side of an exchange: body in with a limit, answer out, and hanging up noticed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from types import TracebackType
 from typing import Any
 
 from portico.delivery import JSON, Headers
@@ -82,7 +83,7 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit_byte
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        part = message.get("body", b"")
+        part: bytes = message.get("body", b"")
         size += len(part)
         if size > limit_bytes:
             raise _too_large(limit_bytes)
@@ -91,58 +92,53 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit_byte
         parts.append(part)
 
 
-async def until_disconnect(
-    work: Coroutine[Any, Any, None], scope: Scope, receive: Receive, reply: AsgiReply
-) -> None:
-    """Run `work`; when the client hangs up before the answer is complete, cancel it.
+class UntilDisconnect:
+    """A context that ends with `ClientGone` when the client hangs up before all is said.
 
     Our own server calls back when a connection ends; behind any other one a
     task waits for the message that says so.
-
-    Raises:
-        ClientGone: it was cancelled for that.
     """
-    hang_up = _HangUp(reply)
-    watcher = None
-    if HANG_UP in scope:
-        scope[HANG_UP] = hang_up
-    else:
-        watcher = spawn(hang_up.watch(receive), name="disconnect watcher")
-    try:
-        await work
-    except asyncio.CancelledError:
-        if hang_up.happened:
-            raise ClientGone from None
-        raise
-    finally:
-        if watcher is not None:
-            watcher.cancel()
-        else:
-            scope[HANG_UP] = None
 
+    __slots__ = ("_happened", "_receive", "_reply", "_scope", "_task", "_watcher")
 
-class _HangUp:
-    """Called when the client has left: cancels the task it was made in, unless all is said."""
-
-    __slots__ = ("_reply", "_task", "happened")
-
-    def __init__(self, reply: AsgiReply) -> None:
-        task = asyncio.current_task()
-        assert task is not None, "runs inside the server's task"
-        self.happened = False
+    def __init__(self, scope: Scope, receive: Receive, reply: AsgiReply) -> None:
+        self._scope = scope
+        self._receive = receive
         self._reply = reply
-        self._task = task
+        self._happened = False
+        self._watcher: asyncio.Task[None] | None = None
 
-    def __call__(self) -> None:
-        if not self._reply.complete:
-            self.happened = True
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        if HANG_UP in self._scope:
+            self._scope[HANG_UP] = self._hang_up
+        else:
+            self._watcher = spawn(self._watch(), name="disconnect watcher")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+        else:
+            self._scope[HANG_UP] = None
+        if self._happened and kind is asyncio.CancelledError:
+            raise ClientGone from None
+
+    def _hang_up(self) -> None:
+        """Cancel what runs in the context, unless all is said."""
+        if self._task is not None and not self._reply.complete:
+            self._happened = True
             self._task.cancel()
 
-    async def watch(self, receive: Receive) -> None:
+    async def _watch(self) -> None:
         """Wait for the message that says so."""
-        while (await receive())["type"] != "http.disconnect":
+        while (await self._receive())["type"] != "http.disconnect":
             pass
-        self()
+        self._hang_up()
 
 
 def _too_large(limit_bytes: int) -> PayloadTooLarge:

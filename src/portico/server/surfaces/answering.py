@@ -10,7 +10,7 @@ from collections.abc import Callable
 from portico.dialects import Dialect
 from portico.resources import Call
 from portico.routing.credentials import parse_request_keys
-from portico.server.asgi import AsgiReply, read_body, until_disconnect
+from portico.server.asgi import AsgiReply, UntilDisconnect, read_body
 from portico.server.request import Request, Site
 
 _SAID = frozenset(
@@ -56,8 +56,8 @@ async def answer(
     if asked_in is not None:
         dialect = asked_in(body)
     call = call_of(request, body, forwarded=forwarded, session_header=session_header)
-    work = site.gateway.chat(call, dialect, reply)
-    await until_disconnect(work, request.scope, request.receive, reply)
+    with UntilDisconnect(request.scope, request.receive, reply):
+        await site.gateway.chat(call, dialect, reply)
 
 
 def call_of(

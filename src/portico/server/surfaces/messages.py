@@ -5,7 +5,7 @@ Contract: other-apis 2, clients 6.
 
 from portico.dialects import DIALECTS
 from portico.dialects.anthropic_messages import count_body
-from portico.server.asgi import AsgiReply, read_body, until_disconnect
+from portico.server.asgi import AsgiReply, UntilDisconnect, read_body
 from portico.server.request import Request, Route, Site, answer_json
 from portico.server.surfaces.answering import answer, call_of
 
@@ -24,12 +24,9 @@ async def count_tokens(site: Site, request: Request, reply: AsgiReply) -> None:
     of any other it is an estimate. Nothing is charged or booked."""
     body = await read_body(request.headers, request.receive, site.max_body_bytes)
     call = call_of(request, body, forwarded=_FORWARDED, session_header=_SESSION)
-
-    async def count() -> None:
+    with UntilDisconnect(request.scope, request.receive, reply):
         tokens = await site.gateway.count_tokens(call, _DIALECT, count_body)
         await answer_json(reply, {"input_tokens": tokens})
-
-    await until_disconnect(count(), request.scope, request.receive, reply)
 
 
 MESSAGES = Route(method="POST", path="/messages", access="key", handler=messages, dialect=_DIALECT)
