@@ -11,7 +11,7 @@ import msgspec
 
 from portico.accounting import admit, bounds_of, close_generation
 from portico.delivery import Delivery
-from portico.dialects import Dialect, Envelope, relay_between
+from portico.dialects import Dialect, Envelope, RequestHead, relay_between
 from portico.errors import GatewayError, StorageUnavailable, StreamBroken, UpstreamError
 from portico.jsonio import JsonObject
 from portico.pieces import failure, merged, read_piece, read_whole, requests_of
@@ -315,28 +315,35 @@ class Answering:
 
     def _facts(self) -> dict[str, Any]:
         """The fields of the row as far as they are known; accounting adds usage and charge."""
-        call, head, error, seen = self._call, self._head, self._error, self._seen
-        facts: dict[str, Any] = {
+        error, seen = self._error, self._seen
+        facts = _asked(self._call, self._head)
+        facts |= {
             "id": self._envelope.generation_id,
-            "key_hash": call.principal.key.hash,
             "created_ms": self._created_ms,
             "model": self._envelope.model,
             "api_type": self._surface.api_type,
-            "streamed": head.stream,
             "cancelled": self._cancelled,
             "error_type": error.error_type if error else None,
             "error_status": error.status if error else None,
             "catalog_version": self._catalog_version,
             "generation_time_ms": self._resources.now_ms() - self._created_ms,
-            "user_agent": call.user_agent,
-            "http_referer": call.http_referer,
-            "app_title": call.app_title,
-            "external_user": head.user,
-            "session_id": head.session_id or call.session_id,
         }
         if seen is not None:
             facts |= seen.facts(self._started_s, failed=error is not None)
         return facts
+
+
+def _asked(call: Call, head: RequestHead) -> dict[str, Any]:
+    """The fields of a row that the request itself decides."""
+    return {
+        "key_hash": call.principal.key.hash,
+        "streamed": head.stream,
+        "user_agent": call.user_agent,
+        "http_referer": call.http_referer,
+        "app_title": call.app_title,
+        "external_user": head.user,
+        "session_id": head.session_id or call.session_id,
+    }
 
 
 def _is_json(answer: UpstreamResponse) -> bool:
