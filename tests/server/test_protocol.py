@@ -90,6 +90,9 @@ HOST = b"Host: x\r\n"
         (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
         (b"GET /a HTTP/1.1\r\n" + HOST + b"A: " + b"x" * 40_000 + b"\r\n\r\n", 431),
         (b"GET /a HTTP/1.1\r\n" + HOST + b"A: x\r\n" * 150 + b"\r\n", 431),
+        (b"GET /a HTTP/1.1\r\n" + HOST + b"A: " + b"x" * 2_000_000, 431),
+        (b"GET /a HTTP/1.1\r\n" + HOST + b"A: x\r\n" * 2 + b"B: " + b"x" * 30_000
+         + b"\r\nConnection: close\r\n\r\n", 200),
     ],
 )  # fmt: skip
 async def test_only_clean_requests_are_answered(raw, status):
