@@ -16,6 +16,7 @@ from portico.storage.connection import open_database
 from portico.storage.errors import StorageError
 from portico.storage.ledger import Ledger, Refused
 from portico.storage.writer import (
+    GROUP_LIMIT,
     CreateKey,
     Done,
     Operation,
@@ -35,6 +36,8 @@ from portico.vocabulary import (
 
 _PATIENCE_S = 1.5
 _WATCH_S = 0.2  # patience + watch stays below the two seconds that are promised
+_QUIET_TURNS = 4
+_LONGEST_GATHER_S = 0.005
 _KEY_FRESH_S = 0.5
 _KEYS_REMEMBERED = 10_000
 
@@ -57,6 +60,7 @@ class SqliteStore:
         self._books = ledger.books
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outbox: list[Operation] = []
+        self._gathered = self._quiet_turns = 0
         self._waiting: deque[Operation] = deque()
         self._keys: dict[str, tuple[float, ApiKey]] = {}
         self._closed = False
@@ -242,16 +246,32 @@ class SqliteStore:
     def _submit(
         self, loop: asyncio.AbstractEventLoop, operation: Operation
     ) -> "asyncio.Future[Any]":
-        """Queue for the next flush: what one turn of the loop asks for travels together."""
+        """Queue for the next flush: what is asked for at the same time travels together."""
         if self._closed:
             raise _unavailable()
         if not self._outbox:
-            loop.call_soon(self._flush)
+            self._gathered = 0
+            loop.call_soon(self._gather, loop)
         if not self._waiting:
             loop.call_later(_WATCH_S, self._watch)
         self._outbox.append(operation)
         self._waiting.append(operation)
         return operation.future
+
+    def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand over what has come, once a few turns of the loop bring nothing more.
+
+        So load makes groups larger instead of commits more frequent, and nobody waits for
+        a group while the loop has nothing else to do. Who is alone is not kept waiting.
+        """
+        size = len(self._outbox)
+        if 1 < size < GROUP_LIMIT and loop.time() - self._outbox[0].since_s < _LONGEST_GATHER_S:
+            self._quiet_turns = self._quiet_turns + 1 if size == self._gathered else 0
+            self._gathered = size
+            if self._quiet_turns < _QUIET_TURNS:
+                loop.call_soon(self._gather, loop)
+                return
+        self._flush()
 
     def _flush(self) -> None:
         if self._outbox:

@@ -1,7 +1,6 @@
 """The one thread that writes: takes what is waiting, commits it as one group, reports.
 
-While a commit runs the next group gathers, and under load for a millisecond more, so that
-load makes groups larger instead of commits more frequent.
+While a commit runs the next group gathers.
 """
 
 import asyncio
@@ -10,7 +9,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
-from time import sleep
 from typing import ClassVar
 
 import apsw
@@ -20,9 +18,6 @@ from portico.storage.ledger import Ledger
 from portico.vocabulary import ApiKey, AttemptRecord, Generation, Hold
 
 GROUP_LIMIT = 128
-
-_GATHER_S = 0.001
-_BUSY_GROUP = 4  # operations: a caller who is alone is never kept waiting
 
 _BUSY_TIMEOUT_MS = 200  # short: a waiting group grows, and closing is noticed
 _RETRY_S = 0.1
@@ -140,7 +135,6 @@ class Writer:
         self._queue: SimpleQueue[list[Operation] | None] = SimpleQueue()
         self._waiting: list[Operation] = []
         self._closing = False
-        self._last_group = 0
         self._wal_pages = 0
         self.unwritten = 0
         ledger.db.set_busy_timeout(_BUSY_TIMEOUT_MS)
@@ -184,8 +178,6 @@ class Writer:
                 self._add(self._queue.get(timeout=_RETRY_S))
             elif not self._waiting and not self._closing:
                 self._add(self._queue.get())
-                if self._last_group >= _BUSY_GROUP and not self._closing:
-                    sleep(_GATHER_S)
             while len(self._waiting) < GROUP_LIMIT:
                 self._add(self._queue.get_nowait())
         except Empty:
@@ -209,7 +201,6 @@ class Writer:
             _log.warning("the ledger cannot be written, trying again: %s", error)
             return False
         self._waiting = waiting[len(results) :]
-        self._last_group = len(results)
         self._report(list(zip(group, results, strict=False)))
         if self._wal_pages >= _CHECKPOINT_PAGES:
             self._checkpoint()
