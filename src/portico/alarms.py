@@ -30,16 +30,18 @@ class Alarms:
     def after(self, seconds: float, callback: Callable[[], None]) -> "Alarm":
         """Call `callback` in `seconds` unless `cancel()` of what is returned comes first."""
         loop = self.loop
-        row = self._rows.get(seconds)
-        if row is None:
-            if len(self._rows) >= _LENGTHS:
-                self._rows.clear()  # those that wait keep their row and its timer
-            row = self._rows[seconds] = _Row(loop)
+        row = self._rows.get(seconds) or self._new_row(seconds, loop)
         alarm = Alarm(row.waiting, loop.time() + seconds, callback)
         row.waiting[alarm] = None
         if row.timer is None:
             row.timer = loop.call_later(seconds, row.ring)
         return alarm
+
+    def _new_row(self, seconds: float, loop: asyncio.AbstractEventLoop) -> "_Row":
+        if len(self._rows) >= _LENGTHS:
+            self._rows.clear()  # those that wait keep their row and its timer
+        row = self._rows[seconds] = _Row(loop)
+        return row
 
 
 class Alarm:

@@ -6,7 +6,7 @@ only be told inside the body (contract/chat 3 and 4.1).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
@@ -31,11 +31,11 @@ EVENT_STREAM: Headers = [
 class Reply(Protocol):
     """The client's side of an exchange, as the server's edge offers it."""
 
-    async def head(self, status: int, headers: Headers) -> None:
+    def head(self, status: int, headers: Headers) -> Awaitable[None]:
         """Send status and headers, once."""
         ...
 
-    async def body(self, data: bytes, *, more: bool) -> None:
+    def body(self, data: bytes, *, more: bool) -> Awaitable[None]:
         """Send `data`; with `more` False the answer is complete."""
         ...
 

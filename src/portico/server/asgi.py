@@ -42,17 +42,17 @@ class AsgiReply:
         self.complete = False
         self._send = send
 
-    async def head(self, status: int, headers: Headers) -> None:
+    def head(self, status: int, headers: Headers) -> Awaitable[None]:
         """Send status and headers; those for browsers are added."""
         self.began = True
-        await self._send(
+        return self._send(
             {"type": "http.response.start", "status": status, "headers": [*headers, *CORS]}
         )
 
-    async def body(self, data: bytes, *, more: bool) -> None:
+    def body(self, data: bytes, *, more: bool) -> Awaitable[None]:
         """Send `data`."""
         self.complete = not more
-        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        return self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     async def json(self, status: int, data: bytes, headers: Headers | None = None) -> None:
         """Send one whole JSON answer."""
