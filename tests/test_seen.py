@@ -90,7 +90,7 @@ def test_an_answer_has_its_latency_and_no_fault():
     assert (seen.fault, seen.latency_s, seen.throughput_tps) == (None, 1.0, None)
 
 
-@pytest.mark.parametrize("count", [10**9 + 1, 10**400])
+@pytest.mark.parametrize("count", [2**30, 10**400])
 @pytest.mark.parametrize("name", ["prompt_tokens", "completion_tokens"])
 def test_counts_that_cannot_be_are_none(name, count):
     usage = {"prompt_tokens": 1, "completion_tokens": 1, name: count}

@@ -140,7 +140,7 @@ def _bound(endpoint: Endpoint, bounds: Bounds) -> tuple[int, Endpoint, int]:
     cap, wished = endpoint.max_completion_tokens, bounds.max_output_tokens
     if wished is None:
         wished = bounds.default_output_tokens
-    output_tokens = wished if cap is None else min(wished, cap)
+    output_tokens = wished if cap is None or wished < cap else cap
     amount = pricing.upper_bound(
         bounds.prompt_tokens,
         output_tokens,
@@ -191,6 +191,7 @@ def close_generation(
         The row to settle, and the upstream's cost by side; None if it is unknown.
     """
     cost = _upstream_cost(usage, facts.get("pricing"), facts["created_ms"])
+    held = reservation.amount_picousd
     billed = None if cost is None else cost.total_picousd
     waiver: Waiver | None = "byok" if is_byok else _waiver(facts, usage)
     charged = 0 if billed is None or waiver is not None else billed
@@ -199,7 +200,7 @@ def close_generation(
         usage=usage,
         cost_picousd=charged,
         upstream_cost_picousd=billed,
-        overrun_picousd=max(0, charged - reservation.amount_picousd),
+        overrun_picousd=charged - held if charged > held else 0,
         waiver=waiver,
     )
     if cost is not None and is_byok:

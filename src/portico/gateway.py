@@ -250,7 +250,8 @@ class GenerationIds:
         if now_ms != self._now_ms:
             self._now_ms, self._within_ms = now_ms, 0
         second, ms = divmod(now_ms, 1000)
-        place = ms * _ID_PER_MS + min(self._within_ms, _ID_PER_MS - 1)
-        self._within_ms += 1
+        place = ms * _ID_PER_MS + self._within_ms
+        if self._within_ms < _ID_PER_MS - 1:
+            self._within_ms += 1
         high, low = divmod(place, _ID_BASE)
         return f"{prefix}{second}-{_ID_PAIRS[high]}{_ID_ORDER[low]}{self._pool[start : self._used]}"

@@ -40,10 +40,12 @@ def cost(usage: Usage, pricing: Pricing, *, at_utc: str = "1200") -> Cost:
     rates = _rates(pricing, prompt_tokens=usage.prompt_tokens, at_utc=at_utc)
     prompt, completion = rates.prompt_picousd, rates.completion_picousd
     if not _has_parts(usage):
+        # most usages, and max() is slow for what it does
+        taken, given, charges = usage.input_tokens, usage.output_tokens, usage.flat_charges
         return Cost(
-            prompt_picousd=max(0, usage.input_tokens) * prompt,
-            completion_picousd=max(0, usage.output_tokens) * completion,
-            request_picousd=pricing.request_picousd * max(0, usage.flat_charges),
+            prompt_picousd=taken * prompt if taken > 0 else 0,
+            completion_picousd=given * completion if given > 0 else 0,
+            request_picousd=pricing.request_picousd * charges if charges > 0 else 0,
         )
     cache_read = _first(rates.cache_read_picousd, prompt)
     cache_write = _first(rates.cache_write_picousd, prompt)
@@ -126,8 +128,12 @@ def upper_bound(
             other_prompt, other_completion = dearest_picousd(override)
             prompt = max(prompt, other_prompt)
             completion = max(completion, other_completion)
-    ways = max(0, prompt_tokens_bound) * prompt + max(0, output_tokens_bound) * completion
-    return ways + pricing.request_picousd * flat_charges
+    bound = pricing.request_picousd * flat_charges
+    if prompt_tokens_bound > 0:
+        bound += prompt_tokens_bound * prompt
+    if output_tokens_bound > 0:
+        bound += output_tokens_bound * completion
+    return bound
 
 
 def _rates(pricing: Pricing, *, prompt_tokens: int, at_utc: str) -> Pricing:

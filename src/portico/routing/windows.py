@@ -3,6 +3,7 @@
 The clock is an argument and may stand still, but not go back by more than a slot.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from math import exp, log
 
@@ -82,16 +83,19 @@ class Histogram:
             fresh.append(value)
             return
         self._sort_in()
-        slot = self._counts[slots.at(now_s)]
-        bucket = _bucket(value)
-        slot[bucket] = slot.get(bucket, 0) + 1
+        self._count([value], slots.at(now_s))
 
     def _sort_in(self) -> None:
         if self._fresh:
-            slot = self._counts[self._slots.current]
-            for bucket in map(_bucket, self._fresh):
-                slot[bucket] = slot.get(bucket, 0) + 1
+            self._count(self._fresh, self._slots.current)
             self._fresh.clear()
+
+    def _count(self, values: list[float], slot: int) -> None:
+        buckets = self._counts[slot]
+        places = [(log(v) - _LOG_LOWEST) / _STEP if v > _LOWEST else 0 for v in values]
+        for place, count in Counter(map(int, places)).items():
+            bucket = min(place, _BUCKETS - 1)
+            buckets[bucket] = buckets.get(bucket, 0) + count
 
     def total(self, now_s: float, *, latest: int | None = None) -> int:
         """How many measurements there are in the window, or in its `latest` slots."""
@@ -129,8 +133,3 @@ class Histogram:
 
     def _clear(self, slot: int) -> None:
         self._counts[slot] = {}
-
-
-def _bucket(value: float) -> int:
-    place = (log(value) - _LOG_LOWEST) / _STEP if value > _LOWEST else 0
-    return min(int(place), _BUCKETS - 1)

@@ -15,7 +15,7 @@ StreamTail = Literal["repeat_finish", "null_finish", "empty_choices"]
 Waiver = Literal["zero_completion", "upstream_error", "interrupted", "byok"]
 
 
-_MOST_COUNTED = 1_000_000_000
+_MOST_COUNTED = 2**30 - 1
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,23 +51,24 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def plausible(self) -> bool:
         """Whether no count is negative or beyond what any request can use: such counts are none."""
-        counts = (
-            self.input_tokens,
-            self.cache_read_tokens,
-            self.cache_write_tokens,
-            self.cache_write_1h_tokens,
-            self.input_audio_tokens,
-            self.input_video_tokens,
-            self.input_image_tokens,
-            self.output_tokens,
-            self.output_audio_tokens,
-            self.output_image_tokens,
-            self.reasoning_tokens,
-            self.web_search_requests,
-            self.audio_s,
-            self.flat_charges,
+        # negative if any is, else within the bound, which has all bits set, if all are
+        bits = (
+            self.input_tokens
+            | self.cache_read_tokens
+            | self.cache_write_tokens
+            | self.cache_write_1h_tokens
+            | self.input_audio_tokens
+            | self.input_video_tokens
+            | self.input_image_tokens
+            | self.output_tokens
+            | self.output_audio_tokens
+            | self.output_image_tokens
+            | self.reasoning_tokens
+            | self.web_search_requests
+            | self.audio_s
+            | self.flat_charges
         )
-        return min(counts) >= 0 and max(counts) <= _MOST_COUNTED
+        return 0 <= bits <= _MOST_COUNTED
 
     @property
     def prompt_tokens(self) -> int:
