@@ -27,8 +27,10 @@ class Plan:
     """How long to measure. Times are seconds of wall clock."""
 
     repeats: int
+    """windows of a closed loop: many short ones, as what else the host does comes in phases"""
     warm_s: float
     window_s: float
+    latency_repeats: int
     latency_s: float
     starts: int
     streams_s: float
@@ -38,9 +40,10 @@ class Plan:
 
 
 FULL = Plan(
-    repeats=3,
+    repeats=7,
     warm_s=1.5,
-    window_s=2.5,
+    window_s=1.5,
+    latency_repeats=3,
     latency_s=5.0,
     starts=3,
     streams_s=120,
@@ -51,6 +54,7 @@ QUICK = Plan(
     repeats=3,
     warm_s=0.3,
     window_s=0.5,
+    latency_repeats=3,
     latency_s=1.0,
     starts=1,
     streams_s=5,
@@ -152,7 +156,7 @@ def _await_answer(gateway: Spawned, subject: Subject, health_path: str, timeout_
 
 
 def in_turns(
-    subjects: Sequence[Subject], plan: Plan, what: str, warm: Window, window: Window, say: Say
+    subjects: Sequence[Subject], turns: int, what: str, warm: Window, window: Window, say: Say
 ) -> None:
     """Warm everybody up, then take the windows in turns and note their figures.
 
@@ -160,8 +164,8 @@ def in_turns(
     """
     figures: dict[str, list[dict[str, float]]] = {}
     failed: set[str] = set()
-    for turn in range(plan.repeats + 1):
-        say(f"{what}: " + (f"turn {turn} of {plan.repeats}" if turn else "warm-up"))
+    for turn in range(turns + 1):
+        say(f"{what}: " + (f"turn {turn} of {turns}" if turn else "warm-up"))
         for subject in subjects:
             if subject.slug in failed:
                 continue

@@ -155,7 +155,8 @@ All gateways are pinned to one core and measured there one at a time; the mock u
 (`bench/mock.c`) and the load generator (`bench/load.c`) run on another. All traffic is plain \
 HTTP over loopback with keep-alive. For each workload every gateway is warmed up for \
 {plan.warm_s:g} s, then they take turns: a figure is the median of {plan.repeats} windows of \
-{plan.window_s:g} s, start-up the median of {plan.starts} start(s). An answer that is not a complete 200 fails the figure: streams must end with \
+{plan.window_s:g} s, of {plan.latency_repeats} for latencies, start-up of {plan.starts} \
+start(s). An answer that is not a complete 200 fails the figure: streams must end with \
 `[DONE]` and hold every content chunk that the mock sent.
 
 - **CPU** is user and system time that the kernel booked for the gateway's whole process tree, \

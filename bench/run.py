@@ -179,9 +179,10 @@ def take_turns(bench: Bench) -> None:
     for workload in plan.workloads:
         windows = measure.cpu_windows(load, plan, workload, bench.gateway_core)
         subjects = bench.subjects[:1] + running if workload == "json_2k" else running
-        measure.in_turns(subjects, plan, workload, *windows, say)
+        measure.in_turns(subjects, plan.repeats, workload, *windows, say)
     windows = measure.latency_windows(load, plan)
-    measure.in_turns(bench.subjects[:1] + running, plan, "latency", *windows, say)
+    subjects = bench.subjects[:1] + running
+    measure.in_turns(subjects, plan.latency_repeats, "latency", *windows, say)
 
 
 def finish(bench: Bench, audits: dict[str, Callable[[int], None]]) -> None:
