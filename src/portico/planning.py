@@ -348,7 +348,9 @@ def needs_of(head: RequestHead, parsed: ParsedPreferences) -> Needs:
         parameters=head.parameters,
         input_modalities=_inputs(head) if head.media else _TEXT,
         in_one_window=head.outputs is None,
-        preferences=NO_WISHES if written is None else parsed.of(bytes(written), head.preferences),
+        preferences=NO_WISHES
+        if written is None or head.preferences is None
+        else parsed.of(bytes(written), head.preferences),
         service_tier=_service_tier(head),
         one_list=_raw(head, "route") == b'"sort"',
         output_modalities=_CONVERSING if head.outputs is None else head.outputs,

@@ -79,6 +79,7 @@ def test_unknown_keys_are_ignored():
         ({"max_price": 1}, "provider.max_price:"),
         ({"max_price": {"prompt": "cheap"}}, "provider.max_price.prompt:"),
         ({"max_price": {"completion": "nan"}}, "provider.max_price.completion:"),
+        ({"max_price": {"completion": 1e308}}, "provider.max_price.completion:"),
         ({"max_price": {"request": []}}, "provider.max_price.request:"),
         ({"preferred_min_throughput": "fast"}, "provider.preferred_min_throughput:"),
         ({"preferred_max_latency": {"p90": "3"}}, "provider.preferred_max_latency.p90:"),

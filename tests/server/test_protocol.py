@@ -91,6 +91,14 @@ HOST = b"Host: x\r\n"
         (b"GET /a HTTP/1.1\r\n" + HOST + b"A: " + b"x" * 40_000 + b"\r\n\r\n", 431),
         (b"GET /a HTTP/1.1\r\n" + HOST + b"A: x\r\n" * 150 + b"\r\n", 431),
         (b"GET /a HTTP/1.1\r\n" + HOST + b"A: " + b"x" * 2_000_000, 431),
+        (b"POST /a HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n"
+         b"A: b\r\nConnection: close\r\n\r\n", 200),
+        (b"POST /a HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n"
+         b"A: " + b"x" * 2_000_000, 431),
+        (b"POST /a HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n"
+         + (b"A: " + b"x" * 20_000 + b"\r\n") * 2 + b"\r\n", 431),
+        (b"POST /a HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n2;" + b"x" * 2_000_000,
+         431),
         (b"GET /a HTTP/1.1\r\n" + HOST + b"A: x\r\n" * 2 + b"B: " + b"x" * 30_000
          + b"\r\nConnection: close\r\n\r\n", 200),
     ],
@@ -167,6 +175,35 @@ async def test_a_client_that_stops_reading_is_taken_to_have_left():
         await asyncio.wait_for(left.wait(), 5.0)
 
         writer.close()
+
+
+async def test_a_head_that_comes_in_two_reads_is_no_longer_for_that():
+    async with serving() as port:
+        head = b"GET /a HTTP/1.1\r\n" + HOST + b"A: " + b"x" * 60_000
+        answer = await exchange(port, head, then=b"\r\n\r\n")
+
+    assert answer.split(b" ", 2)[1] == b"431"
+
+
+@pytest.mark.parametrize("size", [1_000, 100_000, 300_000])
+async def test_a_client_that_leaves_is_noticed_however_long_its_body_was(size):
+    left, asked = asyncio.Event(), asyncio.Event()
+
+    async def wait(scope, receive, send):
+        scope[HANG_UP] = left.set
+        while (await receive())["more_body"]:
+            pass
+        asked.set()
+        await left.wait()
+
+    async with serving(app=wait) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /a HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n" % (HOST, size))
+        writer.write(b"x" * size)
+        await asyncio.wait_for(asked.wait(), 5.0)
+        writer.close()
+
+        await asyncio.wait_for(left.wait(), 5.0)
 
 
 async def test_a_client_that_reads_slowly_is_served_to_the_end():

@@ -54,6 +54,18 @@ async def test_a_created_key_is_found_by_its_hash_and_listed(store):
     assert await store.keys() == [created, second]
 
 
+def test_one_event_loop_after_another_can_use_a_store(path):
+    store = SqliteStore.open(path)
+
+    created = asyncio.run(store.create_key(a_key("first")))
+    found = asyncio.run(store.find_key(created.hash))
+    second = asyncio.run(store.create_key(a_key("second")))
+    asyncio.run(store.aclose())
+
+    assert found == created
+    assert second.rowid
+
+
 async def test_an_unknown_hash_is_no_key(store):
     assert await store.find_key("0" * 64) is None
     assert await store.set_disabled("0" * 64, disabled=True) is None

@@ -192,7 +192,7 @@ class ParsedPreferences:
     def __init__(self) -> None:
         self._known: dict[bytes, ProviderPreferences] = {}
 
-    def of(self, written: bytes, fields: JsonObject | None) -> ProviderPreferences:
+    def of(self, written: bytes, fields: JsonObject) -> ProviderPreferences:
         """Return the preferences in `fields`, which is what `written` says.
 
         Raises:
@@ -225,7 +225,7 @@ def _usd_bound(value: str | Number | None, name: str) -> float | None:
         bound = float(value) if len(str(value)) <= _LONGEST_NUMBER else math.nan
     except (ValueError, OverflowError):
         bound = math.nan
-    if not math.isfinite(bound):
+    if not math.isfinite(bound * PICOUSD):
         raise InvalidRequest(f"provider.max_price.{name}: {str(value)[:40]!r} is not a number")
     return bound
 

@@ -3,7 +3,6 @@
 The clock is an argument and may stand still, but not go back by more than a slot.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from math import exp, log
 
@@ -87,15 +86,16 @@ class Histogram:
 
     def _sort_in(self) -> None:
         if self._fresh:
-            self._count(self._fresh, self._slots.current)
-            self._fresh.clear()
+            values, self._fresh = self._fresh, []
+            self._count(values, self._slots.current)
 
     def _count(self, values: list[float], slot: int) -> None:
         buckets = self._counts[slot]
-        places = [(log(v) - _LOG_LOWEST) / _STEP if v > _LOWEST else 0 for v in values]
-        for place, count in Counter(map(int, places)).items():
-            bucket = min(place, _BUCKETS - 1)
-            buckets[bucket] = buckets.get(bucket, 0) + count
+        for value in values:
+            known = _LOWEST if value < _LOWEST else value if value < _HIGHEST else _HIGHEST
+            bucket = int((log(known) - _LOG_LOWEST) / _STEP)
+            bucket = bucket if bucket < _BUCKETS else _BUCKETS - 1
+            buckets[bucket] = buckets.get(bucket, 0) + 1
 
     def total(self, now_s: float, *, latest: int | None = None) -> int:
         """How many measurements there are in the window, or in its `latest` slots."""

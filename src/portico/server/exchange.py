@@ -92,6 +92,7 @@ class Exchange(RequestResponseCycle):
             await self._change()
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
+        self.flow.resume_reading()  # a client that leaves is noticed by reading
         parts, self._parts = self._parts, []
         self._unread_bytes = 0
         self._told_all = not self.more_body
@@ -145,10 +146,12 @@ class Exchange(RequestResponseCycle):
             self.chunked_encoding = self._method != "HEAD"
             if self.chunked_encoding:
                 lines.append(b"transfer-encoding: chunked")
+        count = len(lines)
+        lines.append(b"")
         head = b"\r\n".join(lines)
-        if head.count(b"\n") >= len(lines) or head.count(b"\r") >= len(lines):
+        if head.count(b"\n") != count or head.count(b"\r") != count:
             raise RuntimeError("a header of the answer has a line break")
-        self._head = b"%b%b\r\n\r\n" % (STATUS_LINE[status], head)
+        self._head = b"%b%b\r\n" % (STATUS_LINE[status], head)
 
     def _write(self, body: bytes, *, more: bool) -> None:
         head, self._head = self._head, b""

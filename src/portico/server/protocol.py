@@ -61,8 +61,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._reading: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._head_done = False
-        self._read_bytes = 0
-        self._earlier_bytes = -1
+        self._body_came = self._spans_reads = False
+        self._read_bytes = self._dry_bytes = 0
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
@@ -114,10 +114,10 @@ class GuardedProtocol(HttpToolsProtocol):
         """Parse; then a deadline runs only while a request is incomplete."""
         self._idle_since_s = None
         self._read_bytes = len(data)
+        self._body_came = False
         try:
             self.parser.feed_data(data)
-            if not self._head_done:
-                self._check_unfinished_head()
+            self._check_unfinished()
         except (httptools.HttpParserError, _Refused):
             self.send_400_response("")
         except httptools.HttpParserUpgrade:
@@ -140,7 +140,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self.headers = []
         self.scope = cast(HTTPScope, {**self._connection_scope, "headers": self.headers})
         self._head_done = False
-        self._earlier_bytes = -1
+        self._spans_reads = False
+        self._dry_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         """Parser callback: part of the target."""
@@ -151,22 +152,34 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Parser callback: one header."""
         headers = self.headers
+        if self._head_done:  # a trailer: nobody reads it
+            self._dry_bytes += len(name) + len(value) + 4
+            if self._dry_bytes > self.max_header_bytes:
+                self._refuse_size()
+            return
         headers.append((name.lower(), value))
         if len(headers) > self.max_headers:
             self._refuse_size()
 
-    def _check_unfinished_head(self) -> None:
-        """A head that comes in several reads; what its first one began with may not be its own."""
-        if self._earlier_bytes < 0:
-            self._earlier_bytes = 0
-        else:
-            self._earlier_bytes += self._read_bytes
-        if self._earlier_bytes > self.max_header_bytes + self.max_url_bytes:
+    def _check_unfinished(self) -> None:
+        """Bound what the parser keeps of a head or a trailer that comes in several reads.
+
+        What a read began with may belong to an earlier request, so the first one of a head is
+        not counted by its length. A body that brings nothing is all trailers and extensions.
+        """
+        if not self._head_done:
+            if self._spans_reads:
+                self._dry_bytes += self._read_bytes
+            self._spans_reads = True
+            self._check_size()
+        elif self.cycle is not None and self.cycle.more_body and not self._body_came:
+            self._dry_bytes += self._read_bytes
+        if self._dry_bytes > self.max_header_bytes + self.max_url_bytes:
             self._refuse_size()
 
     def _check_size(self) -> None:
         """Add up a head, if it could be too long."""
-        if self._earlier_bytes + self._read_bytes <= self.max_header_bytes:
+        if not self._spans_reads and self._read_bytes <= self.max_header_bytes:
             return
         size_bytes = sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size_bytes > self.max_header_bytes:
@@ -182,6 +195,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_done = True
         self._stop_clock()
         self._check_size()
+        self._dry_bytes = 0
         version = self.parser.get_http_version()
         names = [name for name, _ in self.headers]
         if b"expect" in names:
@@ -212,6 +226,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Parser callback: part of the body."""
+        self._body_came = True
+        self._dry_bytes = 0
         if not self.cycle.response_complete:
             cast(Exchange, self.cycle).take(body)
 

@@ -92,7 +92,7 @@ class SqliteStore:
         Raises:
             StorageUnavailable: the database cannot be read.
         """
-        now_s = (self._loop or self._running_loop()).time()
+        now_s = self._running_loop().time()
         known = self._keys.get(key_hash)
         if known is not None and now_s - known[0] < _KEY_FRESH_S:
             return known[1]
@@ -168,7 +168,7 @@ class SqliteStore:
             KeyLimitExceeded: it does not fit the key's limit.
             StorageUnavailable: not written within two seconds.
         """
-        loop = self._loop or self._running_loop()
+        loop = self._running_loop()
         operation = Reserve(loop.create_future(), loop.time(), hold)
         return cast(Reservation, await self._submit(loop, operation))
 
@@ -194,7 +194,7 @@ class SqliteStore:
             reservation.key_hash,
         ):
             raise ValueError(f"{generation.id} is not what {reservation.generation_id} is held for")
-        loop = self._loop or self._running_loop()
+        loop = self._running_loop()
         await self._submit(
             loop, Settle(loop.create_future(), loop.time(), generation, tuple(attempts))
         )
@@ -205,7 +205,7 @@ class SqliteStore:
         Raises:
             StorageUnavailable: not written within two seconds.
         """
-        loop = self._loop or self._running_loop()
+        loop = self._running_loop()
         operation = CreateKey(loop.create_future(), loop.time(), key)
         return cast(ApiKey, await self._submit(loop, operation))
 
@@ -215,7 +215,7 @@ class SqliteStore:
         Raises:
             StorageUnavailable: not written within two seconds.
         """
-        loop = self._loop or self._running_loop()
+        loop = self._running_loop()
         operation = SetDisabled(loop.create_future(), loop.time(), key_hash, disabled=disabled)
         key = cast(ApiKey | None, await self._submit(loop, operation))
         self._keys.pop(key_hash, None)
@@ -240,8 +240,12 @@ class SqliteStore:
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         """Noted once: asking asyncio for it costs a system call."""
-        self._loop = asyncio.get_running_loop()
-        return self._loop
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            loop = self._loop = asyncio.get_running_loop()
+            self._waiting.clear()  # nobody of a loop that ended waits any more
+            self._flush()
+        return loop
 
     def _submit(
         self, loop: asyncio.AbstractEventLoop, operation: Operation
