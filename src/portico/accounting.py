@@ -1,7 +1,6 @@
 """What a request may cost before it is sent, and what it did cost when it has ended."""
 
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -106,9 +105,7 @@ async def admit(
         KeyLimitExceeded: it does not fit; the message says what would.
         StorageUnavailable: the ledger cannot be written.
     """
-    amount, dearest, output_tokens = max(
-        [_bound(endpoint, bounds) for endpoint in endpoints], key=_amount
-    )
+    amount, dearest, output_tokens = _dearest(endpoints, bounds)
     hold = Hold(
         generation_id=generation_id,
         key=key,
@@ -132,22 +129,22 @@ async def admit(
         raise
 
 
-_amount = itemgetter(0)
-
-
-def _bound(endpoint: Endpoint, bounds: Bounds) -> tuple[int, Endpoint, int]:
-    """The most `endpoint` can cost, itself, and the output tokens assumed."""
-    cap, wished = endpoint.max_completion_tokens, bounds.max_output_tokens
+def _dearest(endpoints: Sequence[Endpoint], bounds: Bounds) -> tuple[int, Endpoint, int]:
+    """The most that one of `endpoints` can cost, the first that can, and the output assumed."""
+    prompt_tokens, wished = bounds.prompt_tokens, bounds.max_output_tokens
     if wished is None:
         wished = bounds.default_output_tokens
-    output_tokens = wished if cap is None or wished < cap else cap
-    amount = pricing.upper_bound(
-        bounds.prompt_tokens,
-        output_tokens,
-        _price(endpoint),
-        flat_charges=bounds.flat_charges,
-    )
-    return amount, endpoint, output_tokens
+    most, dearest, assumed = -1, endpoints[0], wished
+    for endpoint in endpoints:
+        cap = endpoint.max_completion_tokens
+        output_tokens = wished if cap is None or wished < cap else cap
+        price = endpoint.pricing or _price(endpoint)
+        amount = pricing.upper_bound(
+            prompt_tokens, output_tokens, price, flat_charges=bounds.flat_charges
+        )
+        if amount > most:
+            most, dearest, assumed = amount, endpoint, output_tokens
+    return most, dearest, assumed
 
 
 def _price(endpoint: Endpoint) -> Pricing:

@@ -45,6 +45,8 @@ def usd_number(picousd: int) -> msgspec.Raw:
     >>> bytes(usd_number(32_000_000)), bytes(usd_number(2 * PICOUSD))
     (b'0.000032', b'2')
     """
+    if 0 < picousd < PICOUSD:
+        return msgspec.Raw((b"0.%012d" % picousd).rstrip(b"0"))
     return msgspec.Raw(picousd_to_decimal_text(picousd).encode()) if picousd else _ZERO
 
 

@@ -155,6 +155,8 @@ class Seen:
         self, error: UpstreamError | None, now_s: float, head: RequestHead
     ) -> Observation | None:
         """What the attempt says of the endpoint; None where the client is to blame."""
+        if error is None:
+            return self._praise(now_s, head)
         if isinstance(error, UpstreamRateLimited | UpstreamKeyRefused):
             if self.candidate.credential == REQUEST_KEY:  # says nothing of anybody else's key
                 return None
@@ -166,8 +168,9 @@ class Seen:
             return None
         if isinstance(error, UpstreamRejected) and not isinstance(error, UpstreamModelGone):
             return None
-        if error is not None:
-            return Observation(fault="endpoint", wait_s=error.retry_after_s)
+        return Observation(fault="endpoint", wait_s=error.retry_after_s)
+
+    def _praise(self, now_s: float, head: RequestHead) -> Observation:
         first_s = self.first_token_s or now_s
         usage = self.counted
         # a whole answer comes at once: its tokens took all the time there was

@@ -61,6 +61,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._reading: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._head_done = False
+        self._parsed = b"", "", b"", b""
         self._body_came = self._spans_reads = False
         self._read_bytes = self._dry_bytes = 0
         sock = transport.get_extra_info("socket")
@@ -263,13 +264,14 @@ class GuardedProtocol(HttpToolsProtocol):
     def _complete_scope(self, version: str) -> None:
         """Fill in what the request line said; there are no upgrades and no mount points here."""
         scope = self.scope
-        url = httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
+        if self._parsed[0] != self.url:  # clients call the same path again and again
+            url = httptools.parse_url(self.url)
+            path = url.path.decode("ascii")
+            path = unquote(path) if "%" in path else path
+            self._parsed = self.url, path, url.path, url.query or b""
         scope["method"] = self.parser.get_method().decode("ascii")
         scope["http_version"] = version
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"] = url.path
-        scope["query_string"] = url.query or b""
+        _, scope["path"], scope["raw_path"], scope["query_string"] = self._parsed
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed, in the API's own shape, and close."""

@@ -71,7 +71,8 @@ class Headers(Mapping[str, str]):
 class Answer:
     """An `UpstreamResponse`, and the iterator over its body. Filled by its connection.
 
-    `encoding` is the Content-Encoding of the body, if it has one.
+    `lines` are the headers as they came, `encoding` is the Content-Encoding of the body, if
+    it has one.
     """
 
     __slots__ = (
@@ -85,14 +86,14 @@ class Answer:
         "_unread",
         "_waiter",
         "encoding",
-        "headers",
+        "lines",
         "stale",
         "status",
     )
 
     def __init__(self, connection: Source, loop: asyncio.AbstractEventLoop) -> None:
         self.status = 0
-        self.headers: Mapping[str, str] = {}
+        self.lines: RawHeaders = []
         self.encoding: str | None = None
         self.stale = False  # closed before it said anything
         self._connection: Source | None = connection
@@ -104,6 +105,11 @@ class Answer:
         self._inflater: _Inflater | None = None
         self._error: UpstreamError | None = None
         self._done = False
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """See `UpstreamResponse.headers`. Most answers are asked for none."""
+        return Headers(self.lines)
 
     async def head(self) -> None:
         """Wait for status and headers; where they are not waited for to the end, leave.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from portico.errors import StreamBroken, UpstreamUnavailable
-from portico.transport.answer import CUT, Answer, Headers, RawHeaders, find
+from portico.transport.answer import CUT, Answer, RawHeaders, find
 
 HEAD_BYTES = 64 * 1024
 IDLE_S = 30.0
@@ -187,7 +187,7 @@ class Connection(asyncio.Protocol):
             encoding = find(self._lines, b"content-encoding")
             if encoding is not None:
                 answer.encoding = encoding.decode("latin-1")
-            answer.headers = Headers(self._lines)
+            answer.lines = self._lines
             answer.status = status
         self._complete = self._bodiless
 
