@@ -102,6 +102,19 @@ def server_tools(tools: msgspec.Raw | None) -> Iterator[tuple[int, str]]:
             yield place, str(tool["type"])
 
 
+def search_places(tools: msgspec.Raw | None) -> list[int]:
+    """Return the places of the tools that ask for a search.
+
+    Raises:
+        UpstreamRejected: a gateway is asked to run another tool by itself.
+    """
+    asked = list(server_tools(tools))
+    for place, name in asked:
+        if name != WEB_SEARCH:
+            raise nobody_runs(place, name)
+    return [place for place, _ in asked]
+
+
 def nobody_runs(place: int, name: str) -> UpstreamRejected:
     """The refusal of a tool that only a gateway could run, and this one does not."""
     return UpstreamRejected(
@@ -132,10 +145,7 @@ def spell_searches(fields: RawFields, spell: Callable[[JsonObject], JsonObject])
     Raises:
         UpstreamRejected: a plugin or a tool that nobody runs here.
     """
-    asked = list(server_tools(fields.get("tools")))
-    for place, name in asked:
-        if name != WEB_SEARCH:
-            raise nobody_runs(place, name)
+    asked = search_places(fields.get("tools"))
     added = [{"type": tool.type} for tool in searches(fields)]
     if not (asked or added):
         return

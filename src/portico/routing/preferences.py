@@ -217,7 +217,7 @@ def _usd_bound(value: str | Number | None, name: str) -> float | None:
     """A bound of `max_price` in USD, None for none.
 
     Raises:
-        InvalidRequest: it is not a finite number.
+        InvalidRequest: it is not a number, or more than any price can be.
     """
     if value is None:
         return None
@@ -226,7 +226,8 @@ def _usd_bound(value: str | Number | None, name: str) -> float | None:
     except (ValueError, OverflowError):
         bound = math.nan
     if not math.isfinite(bound * PICOUSD):
-        raise InvalidRequest(f"provider.max_price.{name}: {str(value)[:40]!r} is not a number")
+        what = "is not a number" if math.isnan(bound) else "is more than any price"
+        raise InvalidRequest(f"provider.max_price.{name}: {str(value)[:40]!r} {what}")
     return bound
 
 

@@ -24,13 +24,11 @@ from portico.dialects.checks import (
 from portico.dialects.fields import finished_body, raw
 from portico.dialects.openai_chat.reasoning import decode_reasoning
 from portico.dialects.plugins import (
-    WEB_SEARCH,
     Plugin,
     check_preset,
     no_search,
-    nobody_runs,
+    search_places,
     searches,
-    server_tools,
 )
 from portico.dialects.reasoning import EFFORT_PERCENT, nearest_effort
 from portico.errors import InvalidRequest
@@ -235,17 +233,14 @@ def _check_served(fields: RawFields, supported: frozenset[str]) -> None:
     Raises:
         UpstreamRejected: a plugin or a tool that nobody runs here.
     """
-    asked = list(server_tools(fields.get("tools")))
-    for place, name in asked:
-        if name != WEB_SEARCH:
-            raise nobody_runs(place, name)
+    asked = search_places(fields.get("tools"))
     if not any(searches(fields)) and not asked:
         return
     if "web_search_options" not in supported:
-        raise no_search(f"tools.{asked[0][0]}" if asked else "plugins")
+        raise no_search(f"tools.{asked[0]}" if asked else "plugins")
     fields.setdefault("web_search_options", _NO_OPTIONS)
     if asked:
-        _take_out(fields, {place for place, _ in asked})
+        _take_out(fields, set(asked))
 
 
 def _take_out(fields: RawFields, places: Collection[int]) -> None:
